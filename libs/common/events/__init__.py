@@ -1,0 +1,34 @@
+"""What travels on Kafka: typed rows, the batch that carries them, and the versioned codec. No IO."""
+
+from libs.common.events.codec import (
+    CODEC_VERSION,
+    UndecodableRecord,
+    decode_batch,
+    decode_rows,
+    encode_batch,
+)
+from libs.common.events.levels import LEVELS, level_name
+from libs.common.events.records import (
+    BatchRecord,
+    BatchRows,
+    ExceptionRow,
+    LogRow,
+    SampleRow,
+    columns,
+)
+
+__all__ = [
+    "CODEC_VERSION",
+    "LEVELS",
+    "BatchRecord",
+    "BatchRows",
+    "ExceptionRow",
+    "LogRow",
+    "SampleRow",
+    "UndecodableRecord",
+    "columns",
+    "decode_batch",
+    "decode_rows",
+    "encode_batch",
+    "level_name",
+]

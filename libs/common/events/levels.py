@@ -1,0 +1,50 @@
+"""The five levels, and the names and numbers that other loggers use for them."""
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+_ALIASES = {
+    "DEBUG": "DEBUG",
+    "TRACE": "DEBUG",
+    "VERBOSE": "DEBUG",
+    "FINE": "DEBUG",
+    "INFO": "INFO",
+    "LOG": "INFO",
+    "NOTICE": "INFO",
+    "INFORMATION": "INFO",
+    "WARN": "WARNING",
+    "WARNING": "WARNING",
+    "ERROR": "ERROR",
+    "ERR": "ERROR",
+    "SEVERE": "ERROR",
+    "FATAL": "CRITICAL",
+    "CRITICAL": "CRITICAL",
+    "CRIT": "CRITICAL",
+    "ALERT": "CRITICAL",
+    "EMERGENCY": "CRITICAL",
+    "EMERG": "CRITICAL",
+    "PANIC": "CRITICAL",
+}
+
+_NAMES = {name: level for name, level in _ALIASES.items()} | {
+    name.lower(): level for name, level in _ALIASES.items()
+}
+
+
+def level_name(value: str | int) -> str | None:
+    """Map a level's name in any case, or an OpenTelemetry severity number (1-24), to ours.
+
+    Returns None where the value names no level.
+    """
+    if isinstance(value, str):
+        known = _NAMES.get(value)
+        if known is not None:
+            return known
+        folded = value.strip().upper()
+        if folded.isdigit() and len(folded) <= 2:
+            return level_name(int(folded))
+        return _ALIASES.get(folded)
+    if isinstance(value, bool) or not 1 <= value <= 24:
+        return None
+    if value <= 8:
+        return "DEBUG"
+    return ("INFO", "WARNING", "ERROR", "CRITICAL")[(value - 9) // 4]
