@@ -1,0 +1,1 @@
+"""The contract and the plumbing that at least two services share."""

@@ -1,4 +1,4 @@
-"""What travels on Kafka: typed rows, the batch that carries them, and the versioned codec. No IO."""
+"""What travels on Kafka: typed rows, the batch that carries them, the versioned codec. No IO."""
 
 from libs.common.events.codec import (
     CODEC_VERSION,

@@ -1,0 +1,1 @@
+"""PostgreSQL: engines, tables, migrations, and the offset fence."""

@@ -1,0 +1,70 @@
+"""SQLAlchemy engines with the timeouts that keep a hanging database from hanging us."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+APPLICATION_SCHEMES = ("postgresql://", "postgres://")
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """How long the database may keep us waiting, by kind of wait."""
+
+    connect: timedelta = timedelta(seconds=5)
+    statement: timedelta = timedelta(seconds=30)
+    lock: timedelta = timedelta(seconds=12)
+    idle_in_transaction: timedelta = timedelta(seconds=8)
+    """A process that stops inside a transaction keeps its row locks; the server ends it."""
+
+
+def server_settings(service: str, timeouts: Timeouts) -> dict[str, str]:
+    """Return the session settings that every connection of a service starts with."""
+
+    def in_ms(duration: timedelta) -> str:
+        return str(duration // timedelta(milliseconds=1))
+
+    return {
+        "application_name": f"headwater-{service}",
+        "timezone": "UTC",
+        "statement_timeout": in_ms(timeouts.statement),
+        "lock_timeout": in_ms(timeouts.lock),
+        "idle_in_transaction_session_timeout": in_ms(timeouts.idle_in_transaction),
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "20000",
+        # a generic plan prunes slices at run time only, and locks them all first
+        "plan_cache_mode": "force_custom_plan",
+    }
+
+
+def create_engine(
+    database_url: str, service: str, *, pool_size: int = 10, timeouts: Timeouts | None = None
+) -> AsyncEngine:
+    """Open nothing yet; connections are made on first use. Dispose of the engine at shutdown."""
+    limits = timeouts or Timeouts()
+    options: dict[str, Any] = {
+        "timeout": limits.connect.total_seconds(),
+        # the client's own limit, for a peer that is gone without a word
+        "command_timeout": limits.statement.total_seconds() + 5,
+        "server_settings": server_settings(service, limits),
+    }
+    return create_async_engine(
+        sqlalchemy_url(database_url),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=limits.connect.total_seconds(),
+        pool_pre_ping=True,
+        connect_args=options,
+    )
+
+
+def sqlalchemy_url(database_url: str) -> str:
+    """Turn a plain postgresql:// address into the one that names the driver."""
+    for scheme in APPLICATION_SCHEMES:
+        if database_url.startswith(scheme):
+            return "postgresql+asyncpg://" + database_url.removeprefix(scheme)
+    return database_url

@@ -1,0 +1,1 @@
+"""HTTP plumbing: problem+json, paging, health, serving."""

@@ -1,0 +1,130 @@
+"""How a process runs: its event loop, the signals that stop it, its progress, its HTTP server."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from libs.common.clock import Clock
+from libs.common.telemetry.logs import get_logger
+
+log = get_logger(__name__)
+
+
+def run_process(main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+    """Run `main(stop)` until it returns; SIGTERM and SIGINT set `stop`, and `main` then drains."""
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await main(stop)
+
+    uvloop.run(run())
+
+
+class LoopWatch:
+    """What `/healthz` asks: every watched loop must have reported progress lately."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._beats: dict[str, tuple[float, float]] = {}
+
+    def beat(self, loop: str, limit: timedelta = timedelta(seconds=60)) -> None:
+        """Report progress of a loop, and how long until the next report at the most."""
+        self._beats[loop] = (self._clock.monotonic(), limit.total_seconds())
+
+    def forget(self, loop: str) -> None:
+        """Stop watching a loop that ended as it should."""
+        self._beats.pop(loop, None)
+
+    def problems(self) -> dict[str, str]:
+        """Return the loops that are overdue, with how long they have been silent."""
+        now = self._clock.monotonic()
+        return {
+            loop: f"no progress for {now - at:.0f} s"
+            for loop, (at, limit) in self._beats.items()
+            if now - at > limit
+        }
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Where a process listens: an inherited socket, or a host and port (0 = any free one)."""
+
+    host: str
+    port: int
+    fd: int | None = None
+
+    def open(self) -> socket.socket:
+        """Return the listening socket; raises OSError where the address is taken."""
+        if self.fd is not None:
+            inherited = socket.socket(fileno=self.fd)
+            inherited.setblocking(False)
+            return inherited
+        made = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((self.host, self.port))
+        made.listen(2048)
+        made.setblocking(False)
+        return made
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # signals belong to run_process: the process drains first and closes its server then
+        yield
+
+
+class HttpServer:
+    """Serves an ASGI app in the running loop, from `start` to `drain`."""
+
+    def __init__(self, app: ASGIApp, listen: Listen, grace: timedelta) -> None:
+        self._socket = listen.open()
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                backlog=2048,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=int(grace.total_seconds()),
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int:
+        """Return the port that it listens on."""
+        return int(self._socket.getsockname()[1])
+
+    async def start(self) -> None:
+        """Return once connections are served; raises what the server raised instead."""
+        self._task = asyncio.create_task(self._server.serve([self._socket]), name="http")
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+                raise RuntimeError("the HTTP server ended at once")
+            await asyncio.sleep(0.005)
+        log.info("listening", port=self.port)
+
+    async def drain(self) -> None:
+        """Take no more connections, let running requests end within the grace time, return."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task

@@ -1,0 +1,1 @@
+"""Our OWN logs, metrics and trace ids."""
