@@ -1,0 +1,38 @@
+"""What the `headwater` command reads from the environment."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def user_cache_folder() -> Path:
+    """Return the folder for what is downloaded once a machine, shared by all homes."""
+    root = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(root) if root else Path.home() / ".cache") / "headwater"
+
+
+def inherited_environment() -> dict[str, str]:
+    """Return the environment that our own services get, on top of which their settings go."""
+    return dict(os.environ)
+
+
+class StackSettings(BaseSettings):
+    """The local stack's settings; every one has a default that needs no thought."""
+
+    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, extra="ignore")
+
+    home: Path = Path(".headwater")
+    cache_folder: Path = Field(default_factory=user_cache_folder)
+    database_url: SecretStr | None = Field(
+        default=None, description="A PostgreSQL of yours instead of the local one"
+    )
+    kafka_bootstrap: str | None = Field(
+        default=None, description="A Kafka of yours instead of the local one"
+    )
+    kafka_heap: str | None = Field(default=None, description="Java heap of a broker, e.g. 512m")
+    eager_indexes: bool = True
+    ci: str = Field(
+        default="", validation_alias="CI", description="Anything but empty: plain progress lines"
+    )
