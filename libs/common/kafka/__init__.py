@@ -1,0 +1,1 @@
+"""Kafka: publishing with a deadline, consuming with the offset fence in Postgres."""
