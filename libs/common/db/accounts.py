@@ -1,7 +1,7 @@
 """Making and checking what gives access: ingest keys, API tokens, users.
 
-Shared by query (admin API, login), ingest (keys) and the `headwater` command. Secrets are shown once,
-when they are made; the database holds hashes only.
+Shared by query (admin API, login), ingest (keys) and the `headwater` command. A secret is shown once,
+when it is made; the database holds hashes only.
 """
 
 import hashlib
@@ -70,7 +70,7 @@ def split_key(text: str, prefix: str) -> tuple[str, str] | None:
 
 
 def password_hasher() -> PasswordHash:
-    """Return the password hasher: argon2id. A hash takes some 64 MiB and 50 ms: run it in a thread."""
+    """Return the argon2id hasher. A hash takes 64 MiB and 50 ms: run it in a thread."""
     return PasswordHash((Argon2Hasher(),))
 
 

@@ -25,9 +25,7 @@ _ALIASES = {
     "PANIC": "CRITICAL",
 }
 
-_NAMES = {name: level for name, level in _ALIASES.items()} | {
-    name.lower(): level for name, level in _ALIASES.items()
-}
+_NAMES = dict(_ALIASES) | {name.lower(): level for name, level in _ALIASES.items()}
 
 
 def level_name(value: str | int) -> str | None:

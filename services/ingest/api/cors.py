@@ -1,0 +1,46 @@
+"""Cross-origin rules: pages on a browser key's list may post, without credentials."""
+
+from libs.common.http.problems import Problem
+from services.ingest.api.requests import RequestHead
+from services.ingest.domain.keys import IngestKeyRecord, origin_is_listed
+
+_ALLOWED_HEADERS = (
+    b"authorization, x-headwater-key, content-type, content-encoding, x-sent-at, "
+    b"x-trace-id, traceparent"
+)
+_EXPOSED_HEADERS = b"retry-after, x-trace-id"
+Headers = list[tuple[bytes, bytes]]
+
+
+def answer_headers(key: IngestKeyRecord | None, origin: str | None) -> Headers:
+    """Return the headers that let a listed page read the answer."""
+    if origin is None or key is None or not origin_is_listed(key.origins, origin):
+        return []
+    return [
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-expose-headers", _EXPOSED_HEADERS),
+        (b"vary", b"Origin"),
+    ]
+
+
+def preflight(keys: dict[str, IngestKeyRecord], head: RequestHead) -> tuple[int, bytes, Headers]:
+    """Answer an OPTIONS request: a preflight carries no key, so any key's list may allow it."""
+    origin = head.origin
+    listed = origin is not None and any(
+        key.is_enabled and origin_is_listed(key.origins, origin) for key in keys.values()
+    )
+    if origin is None or not listed:
+        problem = Problem(403, "origin_not_allowed", "no ingest key lists this origin")
+        headers = [(k.encode(), v.encode()) for k, v in problem.headers().items()]
+        return 403, problem.body(), [*headers, (b"vary", b"Origin")]
+    return (
+        204,
+        b"",
+        [
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-allow-methods", b"POST"),
+            (b"access-control-allow-headers", _ALLOWED_HEADERS),
+            (b"access-control-max-age", b"7200"),
+            (b"vary", b"Origin"),
+        ],
+    )

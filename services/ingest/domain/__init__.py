@@ -1,0 +1,1 @@
+"""Pure parts of the gateway: from a body's bytes to rows and verdicts."""

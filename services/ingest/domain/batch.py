@@ -1,0 +1,231 @@
+"""From a body to a batch: one pass in C for most events, the slow way for those that need it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+
+from libs.common.events import BatchRecord
+from libs.common.events.records import BatchHeader
+from libs.common.ids import new_uuid7
+from libs.common.topics import batch_key
+from services.ingest.domain.client_events import (
+    ClientBatch,
+    batch_decoder,
+    cap_texts,
+    event_decoder,
+)
+from services.ingest.domain.errors import BatchTooLarge, InvalidBatch, MalformedBody
+from services.ingest.domain.keys import IngestKeyRecord
+from services.ingest.domain.limits import SHORT_CAP_BYTES, BatchLimits, cut_text
+from services.ingest.domain.repair import (
+    Unmendable,
+    clean,
+    clean_text,
+    decode_leniently,
+    invalid_field,
+    mend,
+)
+from services.ingest.domain.rows import BatchFacts, NeedsRepair, RowMaker
+
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Redaction(Protocol):
+    """What the gateway asks of the redaction engine."""
+
+    def suspect_events(self, body: bytes, events: Sequence[Any]) -> Sequence[int]:
+        """Return the positions of the events that the walk may change."""
+        ...
+
+    def redact_events(
+        self, events: list[dict[str, Any]], hits: Counter[str]
+    ) -> list[dict[str, Any]]:
+        """Redact untyped events."""
+        ...
+
+    def redact_text(self, text: str, hits: Counter[str]) -> str:
+        """Redact one text."""
+        ...
+
+    def strip_literals(self, statement: str) -> str:
+        """Replace the literals of an SQL statement by `?`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a body came."""
+
+    key: IngestKeyRecord
+    received_at: datetime
+    sent_at: datetime | None
+    body_hmac: bytes
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of a body: the record to publish, and what was rejected."""
+
+    batch_id: UUID
+    is_exactly_once: bool
+    """False where the sender gave no batch id, so that a retry cannot be recognised."""
+    record: BatchRecord
+    record_key: bytes
+    event_count: int
+    rejected: dict[int, str] = field(default_factory=dict)
+    """Reason by position."""
+    hits: Counter[str] = field(default_factory=Counter)
+
+
+def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Redaction) -> Verdict:
+    """Decode, validate and redact a body; raises MalformedBody, InvalidBatch, BatchTooLarge.
+
+    The same body gives the same verdict in every attempt.
+    """
+    envelope = _decode_envelope(body, limits)
+    batch_id = envelope.batch_id or new_uuid7(arrival.received_at)
+    hits: Counter[str] = Counter()
+    key = batch_key(arrival.key.application, batch_id)
+    facts = _facts(envelope, arrival, limits, _Redacted(redaction, hits), key)
+    maker = RowMaker(facts, limits, redaction.strip_literals, is_ascii=body.isascii())
+    rejected: dict[int, str] = {}
+
+    slow = set(redaction.suspect_events(body, envelope.events))
+    decode = event_decoder.decode
+    for position, raw in enumerate(envelope.events):
+        if len(raw) > limits.event_bytes:
+            rejected[position] = "event_too_large"
+            slow.discard(position)
+        elif position not in slow:
+            try:
+                maker.add(decode(raw), position)
+            except (NeedsRepair, *_UNDECODABLE):
+                slow.add(position)
+            except Unmendable as error:
+                rejected[position] = error.reason
+    if slow:
+        _add_repaired(envelope, sorted(slow), _Slow(maker, limits, redaction, hits, rejected))
+
+    header = BatchHeader(
+        arrival.key.application,
+        batch_id,
+        arrival.key.id,
+        arrival.received_at,
+        arrival.body_hmac,
+        _sdk_name(envelope.sdk),
+    )
+    return Verdict(
+        batch_id,
+        envelope.batch_id is not None,
+        BatchRecord(header, maker.logs, maker.exceptions, maker.samples),
+        key,
+        len(envelope.events),
+        dict(sorted(rejected.items())),
+        hits,
+    )
+
+
+@dataclass(slots=True)
+class _Slow:
+    maker: RowMaker
+    limits: BatchLimits
+    redaction: Redaction
+    hits: Counter[str]
+    rejected: dict[int, str]
+
+
+def _add_repaired(envelope: ClientBatch, positions: list[int], slow: _Slow) -> None:
+    """Take the slow way: decode exactly, mend, redact, cut, and decode strictly after all."""
+    kept: list[int] = []
+    events: list[dict[str, Any]] = []
+    for position in positions:
+        try:
+            event = clean(decode_leniently(bytes(envelope.events[position])), slow.limits)
+            events.append(mend(event))
+            kept.append(position)
+        except Unmendable as error:
+            slow.rejected[position] = error.reason
+    for position, event in zip(kept, slow.redaction.redact_events(events, slow.hits), strict=True):
+        cut = cap_texts(event)
+        if cut:
+            event["extra_data"] = {**(event.get("extra_data") or {}), "_truncated": cut}
+        try:
+            slow.maker.add(event_decoder.decode(msgspec.json.encode(event)), position)
+        except msgspec.ValidationError as error:
+            slow.rejected[position] = invalid_field(error)
+        except Unmendable as error:
+            slow.rejected[position] = error.reason
+
+
+def _decode_envelope(body: bytes, limits: BatchLimits) -> ClientBatch:
+    try:
+        body.decode()
+        envelope = batch_decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise InvalidBatch(str(error)) from error
+    except UnicodeDecodeError as error:
+        raise MalformedBody("the body is not UTF-8") from error
+    except RecursionError as error:
+        raise MalformedBody("nested too deeply") from error
+    except msgspec.DecodeError as error:
+        raise MalformedBody(str(error) if body else "empty body") from error
+    if not envelope.events:
+        raise InvalidBatch("the batch has no events")
+    if len(envelope.events) > limits.event_count:
+        raise BatchTooLarge(f"more than {limits.event_count} events")
+    return envelope
+
+
+@dataclass(slots=True)
+class _Redacted:
+    redaction: Redaction
+    hits: Counter[str]
+
+    def short_text(self, text: str | None) -> str | None:
+        if not text:
+            return None
+        return cut_text(self.redaction.redact_text(clean_text(text), self.hits), SHORT_CAP_BYTES)
+
+
+def _facts(
+    envelope: ClientBatch,
+    arrival: Arrival,
+    limits: BatchLimits,
+    redacted: _Redacted,
+    identity: bytes,
+) -> BatchFacts:
+    received_at, key = arrival.received_at, arrival.key
+    skew = timedelta(0)
+    if arrival.sent_at is not None and (abs(received_at - arrival.sent_at) > limits.tolerated_skew):
+        skew = received_at - arrival.sent_at
+    return BatchFacts(
+        application=key.application,
+        environment=redacted.short_text(envelope.environment),
+        release=redacted.short_text(envelope.release),
+        default_source="frontend" if key.is_browser else "backend",
+        forced_source="frontend" if key.is_browser else None,
+        received_at=received_at,
+        earliest=received_at - (limits.backfill_past if key.may_backfill else limits.past),
+        latest=received_at + limits.future,
+        skew=skew,
+        identity=identity,
+    )
+
+
+def _sdk_name(raw: msgspec.Raw) -> str | None:
+    return _sdk_name_of(bytes(raw)) if len(raw) else None
+
+
+@lru_cache(maxsize=256)
+def _sdk_name_of(raw: bytes) -> str | None:
+    """Return `name/version` of the sender's SDK; None where it says nothing usable."""
+    sdk = msgspec.json.decode(raw)
+    if not isinstance(sdk, dict) or not isinstance(sdk.get("name"), str):
+        return None
+    return cut_text(f"{sdk['name']}/{sdk.get('version', '')}", 64)

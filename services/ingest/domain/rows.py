@@ -1,0 +1,238 @@
+"""From decoded events to rows: the hot loop of the gateway.
+
+Every statement of `RowMaker.add` runs once an event; `bench/` watches what it costs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from libs.common.events import ExceptionRow, LogRow, SampleRow, level_name
+from libs.common.ids import entropy_of, milliseconds, position_entropy, uuid7
+from services.ingest.domain.client_events import (
+    ClientEvent,
+    ExceptionEvent,
+    LogEvent,
+    QueryEvent,
+    exceeds_caps,
+)
+from services.ingest.domain.limits import BatchLimits
+from services.ingest.domain.repair import Unmendable, clean
+
+_VERSION_7 = 7
+_EMPTY_JSON_BYTES = 2
+
+
+class NeedsRepair(Exception):
+    """The event decoded, but only the slow way can bring it within the limits."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFacts:
+    """What all rows of a batch share."""
+
+    application: str
+    environment: str | None
+    release: str | None
+    default_source: str
+    forced_source: str | None
+    """A browser key's events come from the frontend, whatever they say."""
+    received_at: datetime
+    earliest: datetime
+    latest: datetime
+    skew: timedelta
+    """Added to every `created_at` of a sender whose clock is off; zero otherwise."""
+    identity: bytes
+
+
+class RowMaker:
+    """Makes the rows of one batch, by table, from events in any order."""
+
+    def __init__(
+        self,
+        facts: BatchFacts,
+        limits: BatchLimits,
+        strip_literals: Callable[[str], str],
+        *,
+        is_ascii: bool,
+    ) -> None:
+        self.logs: list[LogRow] = []
+        self.exceptions: list[ExceptionRow] = []
+        self.samples: list[SampleRow] = []
+        self._facts = facts
+        self._limits = limits
+        self._strip_literals = strip_literals
+        self._is_ascii = is_ascii
+        self._entropy = b""
+
+    def add(self, event: ClientEvent, position: int) -> None:
+        """Append the event's row. `position` is that in the body as sent, rejected events included.
+
+        Raises Unmendable where a value has no meaning, NeedsRepair where `repair` has to cut.
+        """
+        if not self._is_ascii and exceeds_caps(event):
+            raise NeedsRepair
+        facts = self._facts
+        extra: dict[str, object] | None = None
+
+        created_at = event.created_at
+        if created_at is None:
+            created_at = facts.received_at
+        else:
+            if facts.skew:
+                created_at += facts.skew
+            if not facts.earliest <= created_at <= facts.latest:
+                extra = {"client_created_at": event.created_at}
+                created_at = facts.received_at
+
+        row_id = event.id
+        moment_ms = milliseconds(created_at)
+        if row_id is None:
+            row_id = self._derived_id(moment_ms, position)
+        elif row_id.int >> 80 != moment_ms or row_id.version != _VERSION_7:
+            extra = (extra or {}) | {"client_event_id": str(row_id)}
+            row_id = self._derived_id(moment_ms, position)
+
+        json = self._json(event.extra_data, "{", "invalid_extra_data")
+        if extra is not None:
+            json = _merge(json, extra)
+        source = facts.forced_source or event.source or facts.default_source
+        if type(event) is LogEvent:
+            self.logs.append(
+                LogRow(
+                    created_at,
+                    row_id,
+                    facts.received_at,
+                    facts.application,
+                    facts.environment,
+                    facts.release,
+                    source,
+                    _level(event.level, "INFO"),
+                    event.message,
+                    event.trace_id or None,
+                    event.session_id or None,
+                    event.user_id or None,
+                    event.module or None,
+                    event.request_path or None,
+                    event.request_method or None,
+                    event.status_code,
+                    event.duration_ms,
+                    event.count,
+                    json,
+                )
+            )
+        elif type(event) is ExceptionEvent:
+            self._add_exception(event, created_at, row_id, source, json)
+        else:
+            self._add_sample(event, created_at, row_id, source, json)
+
+    def _add_exception(
+        self,
+        event: ExceptionEvent,
+        created_at: datetime,
+        row_id: UUID,
+        source: str,
+        json: str | None,
+    ) -> None:
+        facts, thrown = self._facts, event.exception
+        self.exceptions.append(
+            ExceptionRow(
+                created_at,
+                row_id,
+                facts.received_at,
+                facts.application,
+                facts.environment,
+                facts.release,
+                source,
+                _level(event.level, "ERROR"),
+                thrown.type,
+                thrown.value or "",
+                self._json(thrown.stacktrace, "[", "invalid_exception_stacktrace"),
+                self._json(thrown.cause, "[", "invalid_exception_cause"),
+                event.trace_id or None,
+                event.session_id or None,
+                event.user_id or None,
+                event.module or None,
+                event.request_path or None,
+                event.request_method or None,
+                event.status_code,
+                event.duration_ms,
+                event.count,
+                json,
+            )
+        )
+
+    def _add_sample(
+        self, event: ClientEvent, created_at: datetime, row_id: UUID, source: str, json: str | None
+    ) -> None:
+        facts = self._facts
+        statement = event.statement if isinstance(event, QueryEvent) else None
+        self.samples.append(
+            SampleRow(
+                created_at,
+                row_id,
+                facts.received_at,
+                facts.application,
+                facts.environment,
+                facts.release,
+                source,
+                "query" if isinstance(event, QueryEvent) else "request",
+                event.duration_ms or 0.0,
+                self._strip_literals(statement) if statement else None,
+                event.trace_id or None,
+                event.session_id or None,
+                event.user_id or None,
+                event.module or None,
+                event.request_path or None,
+                event.request_method or None,
+                event.status_code,
+                event.count,
+                json,
+            )
+        )
+
+    def _derived_id(self, moment_ms: int, position: int) -> UUID:
+        """Return the id that this event gets in every attempt of its batch."""
+        entropy = entropy_of(self._entropy, position)
+        if not entropy:
+            # an extendable-output hash: what is there already stays the same
+            self._entropy = position_entropy(self._facts.identity, max(16, 2 * (position + 1)))
+            entropy = entropy_of(self._entropy, position)
+        return uuid7(moment_ms, entropy)
+
+    def _json(self, raw: msgspec.Raw, opening: str, reason: str) -> str | None:
+        """Return a raw JSON value as text, None where it is absent, null or empty."""
+        size = len(raw)
+        if size <= _EMPTY_JSON_BYTES:
+            if size and str(raw, "utf-8")[0] != opening:
+                raise Unmendable(reason)
+            return None
+        text = str(raw, "utf-8")
+        if text[0] != opening:
+            if text == "null":
+                return None
+            raise Unmendable(reason)
+        if size > 2 * self._limits.depth and (
+            text.count("{") + text.count("[") >= self._limits.depth
+            or text.count('":') > self._limits.object_keys
+        ):
+            clean(msgspec.json.decode(raw), self._limits, depth=2)
+        return text
+
+
+def _level(level: str | None, default: str) -> str:
+    if level is None:
+        return default
+    name = level_name(level)
+    if name is None:
+        raise Unmendable("unknown_level")
+    return name
+
+
+def _merge(json: str | None, extra: dict[str, object]) -> str:
+    """Put what the gateway has to say in front of the sender's object; the sender's keys stay."""
+    ours = msgspec.json.encode(extra).decode()
+    return ours if json is None else f"{ours[:-1]},{json[1:].lstrip()}"

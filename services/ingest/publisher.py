@@ -1,0 +1,69 @@
+"""Publishing accepted batches to `telemetry`."""
+
+from libs.common.clock import Clock
+from libs.common.events import encode_batch
+from libs.common.kafka.producer import (
+    NotPublished,
+    OutcomeUnknown,
+    Publisher,
+    Receipt,
+    RecordTooLarge,
+)
+from libs.common.telemetry.metrics import Metrics
+from services.ingest.domain.batch import Verdict
+from services.ingest.domain.errors import RecordRefused, Unavailable
+from services.ingest.domain.ledger import Tally
+
+
+class BatchPublisher:
+    """Puts a verdict's record into Kafka and books the events' fate."""
+
+    def __init__(self, publisher: Publisher, topic: str, metrics: Metrics, clock: Clock) -> None:
+        self._publisher = publisher
+        self._topic = topic
+        self._clock = clock
+        self._seconds = metrics.histogram("headwater_ingest_publish_seconds")
+        events = metrics.counter("headwater_ingest_events_total")
+        self._accepted = events.labels("accepted")
+        self._rejected = events.labels("rejected")
+        self._unknown = events.labels("unknown")
+        self.paused_reason: str | None = None
+
+    async def publish(self, verdict: Verdict, tally: Tally | None) -> Receipt | None:
+        """Return once Kafka has the record; raises RecordRefused or Unavailable.
+
+        Events count as received where they became accepted, rejected or unknown; what is certainly
+        not published will come again and counts then. A tally of None books nothing (replays).
+        """
+        if self.paused_reason is not None:
+            raise Unavailable(self.paused_reason)
+        accepted_count = verdict.record.event_count
+        if accepted_count == 0:
+            self._book(verdict, tally, accepted=0, unknown=0)
+            return None
+        started = self._clock.monotonic()
+        try:
+            receipt = await self._publisher.publish(
+                self._topic, verdict.record_key, encode_batch(verdict.record)
+            )
+        except OutcomeUnknown as error:
+            self._book(verdict, tally, accepted=0, unknown=accepted_count)
+            raise Unavailable("Kafka did not acknowledge in time") from error
+        except NotPublished as error:
+            raise Unavailable("Kafka cannot be reached") from error
+        except RecordTooLarge as error:
+            raise RecordRefused("send the batch in smaller parts") from error
+        self._seconds.observe(self._clock.monotonic() - started)
+        self._book(verdict, tally, accepted=accepted_count, unknown=0)
+        return receipt
+
+    def _book(self, verdict: Verdict, tally: Tally | None, *, accepted: int, unknown: int) -> None:
+        self._accepted.inc(accepted)
+        self._unknown.inc(unknown)
+        self._rejected.inc(len(verdict.rejected))
+        if tally is None:
+            return
+        tally.received += verdict.event_count
+        tally.accepted += accepted
+        tally.unknown += unknown
+        tally.rejected.update(verdict.rejected.values())
