@@ -14,8 +14,11 @@ def user_cache_folder() -> Path:
 
 
 def inherited_environment() -> dict[str, str]:
-    """Return the environment that our own services get, on top of which their settings go."""
-    return dict(os.environ)
+    """Return the environment that our own programs get, on top of which their settings go."""
+    # They find the same code as we, also where we run from a checkout.
+    code = str(Path(__file__).parents[1])
+    path = os.environ.get("PYTHONPATH", "")
+    return {**os.environ, "PYTHONPATH": f"{code}{os.pathsep}{path}" if path else code}
 
 
 class StackSettings(BaseSettings):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from headwater.settings import user_cache_folder
 from headwater.stack.errors import StepFailed
 from headwater.stack.java import find_java
 from headwater.stack.kafka_config import (
@@ -19,7 +20,7 @@ from headwater.stack.kafka_config import (
     server_properties,
 )
 from headwater.stack.kafka_jars import fetch_jars
-from headwater.stack.ports import PortBook
+from headwater.stack.ports import PortBook, accepts_connections
 from headwater.stack.process import Child, Command
 
 __all__ = ["KafkaNode", "KafkaOptions", "LocalKafka"]
@@ -27,15 +28,18 @@ __all__ = ["KafkaNode", "KafkaOptions", "LocalKafka"]
 START_DEADLINE = timedelta(seconds=60)
 STOP_DEADLINE = timedelta(seconds=15)
 # The last nodes of a cluster have no quorum for a controlled shutdown and would wait for ever.
-STOP_DEADLINE_OF_LAST = timedelta(seconds=4)
+STOP_DEADLINE_OF_MANY = timedelta(seconds=4)
 READY_LINE = b"Kafka Server started"
 
 
 class KafkaNode:
     """One node of the cluster; keeps its ports over restarts."""
 
-    def __init__(self, address: NodeAddress, folder: Path, child: Child) -> None:
+    def __init__(
+        self, address: NodeAddress, folder: Path, child: Child, stop_deadline: timedelta
+    ) -> None:
         self.address = address
+        self.stop_deadline = stop_deadline
         self.log = folder.parent.parent / "logs" / f"{child.name}.log"
         self.child = child
         self.properties = folder / "server.properties"
@@ -129,9 +133,13 @@ class KafkaNode:
         await self.launch()
         await self.wait_ready()
 
-    async def stop(self, deadline: timedelta = STOP_DEADLINE) -> bool:
-        """Stop the node; kill it after the deadline. True if it ended by itself."""
-        return await self.child.stop(deadline)
+    async def is_ready(self) -> bool:
+        """Say whether the broker takes connections."""
+        return self.is_running and await accepts_connections(self.address.broker_port)
+
+    async def stop(self) -> bool:
+        """Stop the node; kill it after its deadline. True if it ended by itself."""
+        return await self.child.stop(self.stop_deadline)
 
     async def kill(self) -> None:
         """End the node with SIGKILL."""
@@ -161,14 +169,15 @@ class LocalKafka:
         self.options = options or KafkaOptions(
             heap="384m" if brokers == 1 else "256m", quick_start=brokers > 1
         )
-        self._cache_folder = cache_folder or default_cache_folder()
-        ports = PortBook(home / "state" / "ports.json")
+        self._cache_folder = cache_folder or user_cache_folder()
+        ports = PortBook(home / "ports.json")
         names = ["kafka"] if brokers == 1 else [f"kafka-{n}" for n in range(1, brokers + 1)]
         self.nodes: Sequence[KafkaNode] = [
             KafkaNode(
                 NodeAddress(number, ports.take(name), ports.take(f"{name}-controller")),
                 home / "kafka" / name,
                 Child(name, home / "run"),
+                STOP_DEADLINE if brokers == 1 else STOP_DEADLINE_OF_MANY,
             )
             for number, name in enumerate(names, start=1)
         ]
@@ -190,7 +199,7 @@ class LocalKafka:
     async def prepare(self) -> None:
         """Fetch the jars, write the settings and format new data folders."""
         jars, java = await asyncio.gather(
-            fetch_jars(self._cache_folder), asyncio.to_thread(find_java)
+            fetch_jars(self._cache_folder, self.home), asyncio.to_thread(find_java)
         )
         class_path = os.pathsep.join(map(str, jars))
         everyone = [node.address for node in self.nodes]
@@ -217,23 +226,12 @@ class LocalKafka:
         await asyncio.gather(*(node.wait_ready() for node in self.nodes))
 
     async def stop(self) -> None:
-        """Stop all nodes, each by itself while there is a quorum for it."""
-        running = [node for node in self.nodes if node.is_running]
-        if len(self.nodes) == 1:
-            await asyncio.gather(*(node.stop() for node in running))
-            return
-        await asyncio.gather(*(node.stop(STOP_DEADLINE_OF_LAST) for node in running))
+        """Stop all nodes at once."""
+        await asyncio.gather(*(node.stop() for node in self.nodes if node.is_running))
 
     async def kill(self) -> None:
         """End all nodes with SIGKILL."""
         await asyncio.gather(*(node.kill() for node in self.nodes if node.is_running))
-
-
-def default_cache_folder() -> Path:
-    """Return the user's cache folder for what is downloaded once a machine."""
-    from headwater.settings import StackSettings  # noqa: PLC0415 - read when asked for
-
-    return StackSettings().cache_folder
 
 
 def _environment() -> dict[str, str]:

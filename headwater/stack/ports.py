@@ -1,5 +1,6 @@
 """Free TCP ports on loopback, picked once and remembered."""
 
+import asyncio
 import json
 import random
 import socket
@@ -22,6 +23,17 @@ def is_free(port: int) -> bool:
             probe.bind(("127.0.0.1", port))
         except OSError:
             return False
+    return True
+
+
+async def accepts_connections(port: int) -> bool:
+    """Say whether a server on loopback takes a connection within a second."""
+    try:
+        async with asyncio.timeout(1):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
     return True
 
 

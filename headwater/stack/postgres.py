@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 
 from headwater.stack.errors import StackError, StepFailed
-from headwater.stack.ports import PortBook
+from headwater.stack.ports import PortBook, accepts_connections
 from headwater.stack.postgres_config import PostgresOptions, initdb_arguments, postgresql_conf
 from headwater.stack.postgres_owner import find_owner, open_programs, open_way_to
 from headwater.stack.process import Child, Command, start_of
@@ -21,6 +21,7 @@ from headwater.stack.process import Child, Command, start_of
 __all__ = ["LocalPostgres", "PostgresOptions"]
 
 USER = "headwater"
+ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 DATABASE = "headwater"
 START_DEADLINE = timedelta(seconds=60)
 STOP_DEADLINE = timedelta(seconds=20)
@@ -36,7 +37,7 @@ class LocalPostgres:
         self.data = home / "postgres" / "data"
         self.log = home / "logs" / "postgres.log"
         self.options = options or PostgresOptions()
-        self.port = PortBook(home / "state" / "ports.json").take("postgres")
+        self.port = PortBook(home / "ports.json").take("postgres")
         self.child = Child("postgres", home / "run")
         self._password_file = home / "postgres" / "password"
         self._command: Command | None = None
@@ -64,59 +65,66 @@ class LocalPostgres:
 
     async def prepare(self) -> None:
         """Make the cluster if there is none, and write the settings."""
-        await asyncio.to_thread(self._prepare)
-
-    def _prepare(self) -> None:
-        programs = _find_programs()
-        owner = find_owner()
-        self._password_file.parent.mkdir(parents=True, exist_ok=True)
-        if not self._password_file.exists():
-            self._password_file.touch(mode=0o600)
-            self._password_file.write_text(secrets.token_hex(24))
-        if owner is not None:
-            open_way_to(self.data)
-            open_way_to(programs)
-            open_programs(programs)
-        if not (self.data / "PG_VERSION").exists():
-            self._make_cluster(programs, owner)
-        # After initdb, which makes a file of its own.
-        conf = self.data / "postgresql.conf"
-        local = self.data / "local.conf"
-        if not local.exists():
-            local.write_text("# Your own settings; read at every start.\n")
-        memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        conf.write_text(postgresql_conf(self.port, memory_bytes, self.options))
+        programs = await asyncio.to_thread(_find_programs)
+        owner = await asyncio.to_thread(self._prepare_folders, programs)
+        if not await asyncio.to_thread((self.data / "PG_VERSION").exists):
+            await self._make_cluster(programs, owner)
+        await asyncio.to_thread(self._write_settings)
         self._command = Command(
             argv=(str(programs / "bin" / "postgres"), "-D", str(self.data)),
             log=self.log,
-            environment={"PATH": os.defpath, "LC_ALL": "C"},
+            environment=ENVIRONMENT,
             owner=owner,
             stop_signal=signal.SIGINT,  # "Fast": ends sessions instead of waiting for them.
         )
 
-    def _make_cluster(self, programs: Path, owner: tuple[int, int] | None) -> None:
+    def _prepare_folders(self, programs: Path) -> tuple[int, int] | None:
+        self._password_file.parent.mkdir(parents=True, exist_ok=True)
+        if not self._password_file.exists():
+            self._password_file.touch(mode=0o600)
+            self._password_file.write_text(secrets.token_hex(24))
+        owner = find_owner()
+        if owner is not None:
+            open_way_to(self.data)
+            open_way_to(programs)
+            open_programs(programs)
+        return owner
+
+    async def _make_cluster(self, programs: Path, owner: tuple[int, int] | None) -> None:
         # Beside the final place: a start that is killed half way leaves no half cluster there.
         fresh = self.data.with_name("data.new")
+        password_file = self.data.with_name("password.initdb")
+        await asyncio.to_thread(self._prepare_initdb, fresh, password_file, owner)
+        child = Child("initdb", self.child.run_folder)
+        argv = (str(programs / "bin" / "initdb"), *initdb_arguments(fresh, password_file))
+        child.start(Command(argv, self.log, ENVIRONMENT, owner))
+        try:
+            await child.wait(START_DEADLINE)
+        finally:
+            await child.kill()
+            password_file.unlink()
+        if child.exit_code != 0:
+            raise StepFailed("initdb could not make the database's folder", self.log)
+        await asyncio.to_thread(fresh.rename, self.data)
+
+    def _prepare_initdb(
+        self, fresh: Path, password_file: Path, owner: tuple[int, int] | None
+    ) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
-        password_file = fresh.with_name("password.initdb")
         password_file.touch(mode=0o600)
         password_file.write_text(self._password_file.read_text())
         if owner is not None:
             os.chown(fresh, *owner)
             os.chown(password_file, *owner)
-        child = Child("initdb", self.child.run_folder)
-        argv = (str(programs / "bin" / "initdb"), *initdb_arguments(fresh, password_file))
-        child.start(
-            Command(argv, self.log, environment={"PATH": os.defpath, "LC_ALL": "C"}, owner=owner)
-        )
-        try:
-            if not asyncio.run(child.wait(START_DEADLINE)) or child.exit_code != 0:
-                asyncio.run(child.kill())
-                raise StepFailed("initdb could not make the database's folder", self.log)
-        finally:
-            password_file.unlink()
-        fresh.rename(self.data)
+
+    def _write_settings(self) -> None:
+        local = self.data / "local.conf"
+        if not local.exists():
+            local.write_text("# Your own settings; read at every start.\n")
+        memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        conf = postgresql_conf(self.port, memory_bytes, self.options)
+        (self.data / "postgresql.conf").write_text(conf)
 
     async def start(self) -> None:
         """Start the server and wait until it takes connections and has our database."""
@@ -183,9 +191,13 @@ class LocalPostgres:
         finally:
             await connection.close()
 
-    async def stop(self, deadline: timedelta = STOP_DEADLINE) -> bool:
-        """Stop the server, ending its sessions; kill it after the deadline."""
-        return await self.child.stop(deadline)
+    async def is_ready(self) -> bool:
+        """Say whether the server takes connections; a deeper look would log in every second."""
+        return self.is_running and await accepts_connections(self.port)
+
+    async def stop(self) -> bool:
+        """Stop the server, ending its sessions; kill it after its deadline."""
+        return await self.child.stop(STOP_DEADLINE)
 
     async def kill(self) -> None:
         """End the postmaster with SIGKILL; its backends notice and end themselves."""

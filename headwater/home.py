@@ -1,0 +1,149 @@
+"""The home: the folder that holds everything of one installation."""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from headwater.stack.errors import StackError
+from headwater.stack.process import start_of
+
+
+class HomeInUse(StackError):
+    """Another supervisor owns the home."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where things lie in a home."""
+
+    path: Path
+
+    @property
+    def run(self) -> Path:
+        """Folder with a record per child process."""
+        return self.path / "run"
+
+    @property
+    def logs(self) -> Path:
+        """Folder with a log per process."""
+        return self.path / "logs"
+
+    @property
+    def state_file(self) -> Path:
+        """What runs now, for `status` and programs."""
+        return self.path / "state.json"
+
+    @property
+    def secrets_file(self) -> Path:
+        """The login and keys that were made at the first start."""
+        return self.path / "secrets.json"
+
+    @property
+    def installation_secret_file(self) -> Path:
+        """The installation's secret; its loss turns repeated batches into conflicts."""
+        return self.path / "installation.secret"
+
+    @property
+    def ports_file(self) -> Path:
+        """Every port of the home, by name."""
+        return self.path / "ports.json"
+
+    def lock(self) -> IO[str]:
+        """Own the home until the returned file is closed or the process ends.
+
+        Raises HomeInUse when somebody else does.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        held = (self.path / "lock").open("a")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.close()
+            raise HomeInUse(f"{self.path} is in use by another `headwater up`") from None
+        return held
+
+    @property
+    def is_in_use(self) -> bool:
+        """Say whether a supervisor owns the home now."""
+        if not (self.path / "lock").exists():
+            return False
+        try:
+            self.lock().close()
+        except HomeInUse:
+            return True
+        return False
+
+    def ensure_installation_secret(self) -> Path:
+        """Make the installation's secret at the first start."""
+        if not self.installation_secret_file.exists():
+            write_private(self.installation_secret_file, secrets.token_hex(32) + "\n")
+        return self.installation_secret_file
+
+
+@dataclass(frozen=True)
+class ProcessState:
+    """One process as `status` shows it."""
+
+    pid: int | None
+    ready: bool
+    restarts: int
+
+
+@dataclass(frozen=True)
+class State:
+    """What `status --json` shows: the supervisor keeps it current in the home."""
+
+    home: str
+    ready: bool = False
+    console_url: str = ""
+    ingest_url: str = ""
+    ingest_key: str = ""
+    admin_email: str = ""
+    admin_password: str = field(default="", repr=False)
+    api_token: str = field(default="", repr=False)
+    database_url: str = field(default="", repr=False)
+    kafka_bootstrap: str = ""
+    supervisor_pid: int = 0
+    processes: Mapping[str, ProcessState] = field(default_factory=dict)
+
+
+def write_state(home: Home, state: State) -> None:
+    """Replace the state file; a reader sees the old or the new one, never a part."""
+    write_private(home.state_file, json.dumps(asdict(state), indent=2) + "\n")
+
+
+def read_state(home: Home) -> State:
+    """Return what runs in a home now, whatever the last supervisor managed to write."""
+    try:
+        stored: dict[str, Any] = json.loads(home.state_file.read_text())
+    except (FileNotFoundError, ValueError):
+        return State(home=str(home.path))
+    processes = {name: ProcessState(**process) for name, process in stored["processes"].items()}
+    state = State(**{**stored, "processes": processes})
+    if home.is_in_use:
+        return state
+    # Its supervisor is gone: nothing is watched, whatever may still run.
+    left = {
+        name: ProcessState(_alive(process.pid), ready=False, restarts=process.restarts)
+        for name, process in processes.items()
+    }
+    return State(**{**stored, "ready": False, "processes": left})
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, at once or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def _alive(pid: int | None) -> int | None:
+    return pid if pid is not None and start_of(pid) is not None else None
