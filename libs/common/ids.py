@@ -18,6 +18,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
+def batch_key(application: str, batch_id: UUID) -> bytes:
+    """Return the identity of a batch, which is its record key in Kafka."""
+    return application.encode() + b"\0" + batch_id.bytes
+
+
 def milliseconds(moment: datetime) -> int:
     """Return whole milliseconds since 1970, rounded down, as UUIDv7 holds them."""
     return (moment - _EPOCH) // _MILLISECOND

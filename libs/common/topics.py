@@ -5,7 +5,6 @@ All edges of the graph between the services that run through Kafka are in this f
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from uuid import UUID
 
 from aiokafka.partitioner import murmur2
 
@@ -50,11 +49,6 @@ TELEMETRY = Topic(
 )
 
 TOPICS: tuple[Topic, ...] = (TELEMETRY,)
-
-
-def batch_key(application: str, batch_id: UUID) -> bytes:
-    """Return the record key of a batch, which is its identity."""
-    return application.encode() + b"\0" + batch_id.bytes
 
 
 def partition_of(key: bytes, partition_count: int) -> int:

@@ -1,11 +1,9 @@
 """Making and checking what gives access: ingest keys, API tokens, users.
 
-Shared by query (admin API, login), ingest (keys) and the `headwater` command. A secret is shown once,
-when it is made; the database holds hashes only.
+Shared by query and the `headwater` command. A secret is shown once, when it is made; the database
+holds hashes only.
 """
 
-import hashlib
-import hmac
 import secrets
 import string
 from collections.abc import Sequence
@@ -19,6 +17,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.access_keys import hash_secret
 from libs.common.db.tables import ApiToken, AuditEntry, IngestKey, User
 
 _ALPHABET = string.ascii_letters + string.digits
@@ -47,26 +46,6 @@ class NewIngestKey:
     origins: Sequence[str] = ()
     may_backfill: bool = False
     events_per_minute: int | None = None
-
-
-def hash_secret(secret: str) -> bytes:
-    """Hash a random secret of full entropy: a fast hash is right, there is nothing to guess."""
-    return hashlib.sha256(secret.encode()).digest()
-
-
-def secret_matches(secret: str, expected_hash: bytes) -> bool:
-    """Compare in constant time."""
-    return hmac.compare_digest(hash_secret(secret), expected_hash)
-
-
-def split_key(text: str, prefix: str) -> tuple[str, str] | None:
-    """Split `<prefix>_<id>_<secret>`; None where the text has another form."""
-    parts = text.split("_")
-    if len(parts) != 3 or parts[0] != prefix or not text.isascii():
-        return None
-    if not (parts[1].isalnum() and parts[2].isalnum()) or len(text) > 200:
-        return None
-    return parts[1], parts[2]
 
 
 def password_hasher() -> PasswordHash:

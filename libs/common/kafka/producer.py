@@ -8,6 +8,7 @@ PublishError
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -97,7 +98,7 @@ class KafkaPublisher:
         self._waiting_count = 0
         self._last_acknowledged = clock.monotonic()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.replacement_count = 0
+        self.on_replaced: Callable[[], None] | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -197,7 +198,8 @@ class KafkaPublisher:
             self._generation += 1
             self._last_acknowledged = self._clock.monotonic()
         if old is not None:
-            self.replacement_count += 1
+            if self.on_replaced is not None:
+                self.on_replaced()
             log.warning("replaced the Kafka producer", reason=reason)
             await _close(old, timedelta(seconds=1))
 
@@ -225,7 +227,7 @@ class KafkaPublisher:
 
 
 async def _close(producer: AIOKafkaProducer, limit: timedelta) -> None:
-    """Stop a producer; its `stop` flushes, so it hangs while brokers are away: then close the rest."""
+    """Stop a producer. `stop` flushes and so hangs without brokers: then close its parts."""
     try:
         async with asyncio.timeout(limit.total_seconds()):
             await producer.stop()

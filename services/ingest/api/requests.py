@@ -7,9 +7,9 @@ batch of ten events (docs/adr/0002).
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from libs.common.http.problems import Problem
 from services.ingest.domain.errors import BodyTooLarge, BodyTooSlow, IngestError, MalformedBody
@@ -34,37 +34,50 @@ class RequestHead:
     internal: str | None = None
 
 
+_HEADERS = {
+    b"authorization",
+    b"x-headwater-key",
+    b"content-type",
+    b"content-encoding",
+    b"content-length",
+    b"origin",
+    b"x-sent-at",
+    b"x-headwater-internal",
+}
+
+
 def read_head(scope: Scope) -> RequestHead:
     """Read headers and query string; raises MalformedBody for a nonsensical content-length."""
-    head = RequestHead()
-    sent_at: str | None = None
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            text = value.decode("latin-1")
-            if text[:7].lower() == "bearer ":
-                head.key = text[7:].strip()
-        elif name == b"x-headwater-key":
-            head.key = head.key or value.decode("latin-1").strip()
-        elif name == b"content-type":
-            head.content_type = value.decode("latin-1").partition(";")[0].strip().lower()
-        elif name == b"content-encoding":
-            head.content_encoding = value.decode("latin-1").strip().lower()
-        elif name == b"content-length":
-            if not value.isdigit():
-                raise MalformedBody("content-length is no number")
-            head.content_length = int(value)
-        elif name == b"origin":
-            head.origin = value.decode("latin-1")
-        elif name == b"x-sent-at":
-            sent_at = value.decode("latin-1")
-        elif name == b"x-headwater-internal":
-            head.internal = value.decode("latin-1")
+    values = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _HEADERS}
+    head = RequestHead(
+        key=values.get(b"x-headwater-key"),
+        origin=values.get(b"origin"),
+        content_type=values.get(b"content-type", "").partition(";")[0].strip().lower(),
+        content_encoding=values.get(b"content-encoding", "").strip().lower(),
+        internal=values.get(b"x-headwater-internal"),
+    )
+    scheme, _, bearer = values.get(b"authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        head.key = bearer.strip()
+    if (length := values.get(b"content-length")) is not None:
+        if not length.isdigit():
+            raise MalformedBody("content-length is no number")
+        head.content_length = int(length)
+    sent_at = values.get(b"x-sent-at")
     if scope["query_string"]:
-        query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20)
-        head.key = head.key or query.get("key", [None])[0]
-        sent_at = sent_at or query.get("sent_at", [None])[0]
+        query = _query(scope["query_string"])
+        head.key = head.key or query.get("key")
+        sent_at = sent_at or query.get("sent_at")
     head.sent_at = _moment(sent_at) if sent_at else None
     return head
+
+
+def _query(query_string: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query_string.decode("latin-1"), max_num_fields=20)
+    except ValueError as error:
+        raise MalformedBody("too many query parameters") from error
+    return dict(reversed(pairs))
 
 
 async def read_body(
@@ -94,7 +107,7 @@ async def read_body(
     return b"".join(parts)
 
 
-async def _receive(receive: Receive, limit: timedelta) -> dict[str, object]:
+async def _receive(receive: Receive, limit: timedelta) -> Message:
     try:
         async with asyncio.timeout(limit.total_seconds()):
             message = await receive()
@@ -102,7 +115,7 @@ async def _receive(receive: Receive, limit: timedelta) -> dict[str, object]:
         raise BodyTooSlow("the body did not arrive in time") from error
     if message["type"] == "http.disconnect":
         raise ClientGone
-    return dict(message)
+    return message
 
 
 async def answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:

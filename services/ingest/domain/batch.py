@@ -12,8 +12,7 @@ import msgspec
 
 from libs.common.events import BatchRecord
 from libs.common.events.records import BatchHeader
-from libs.common.ids import new_uuid7
-from libs.common.topics import batch_key
+from libs.common.ids import batch_key, new_uuid7
 from services.ingest.domain.client_events import (
     ClientBatch,
     batch_decoder,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from libs.common.db.accounts import hash_secret, secret_matches, split_key
+from libs.common.access_keys import hash_secret, secret_matches, split_key
 from services.ingest.domain.errors import OriginRefused, Unauthorized
 
 BROWSER_EVENTS_PER_MINUTE = 60_000

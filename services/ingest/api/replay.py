@@ -1,0 +1,120 @@
+"""`POST /internal/replay`: a dead letter comes back from query and is published again.
+
+The gateway is the only publisher of `telemetry`. The caller proves itself by an HMAC of the body.
+"""
+
+import hmac
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID, uuid5
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from libs.common.access_keys import internal_signature
+from libs.common.events import BatchRecord, ExceptionRow, LogRow, SampleRow
+from libs.common.events.records import BatchHeader
+from libs.common.ids import batch_key
+from libs.common.kafka.producer import Receipt
+from services.ingest.api.batches import BatchRoute
+from services.ingest.api.requests import (
+    JSON,
+    ClientGone,
+    RequestHead,
+    answer,
+    answer_problem,
+    read_body,
+    read_head,
+)
+from services.ingest.domain.batch import Verdict
+from services.ingest.domain.errors import IngestError, InvalidBatch, Unauthorized
+
+PATH = "/internal/replay"
+
+_ROWS: dict[str, tuple[type[LogRow] | type[ExceptionRow] | type[SampleRow], str]] = {
+    "log": (LogRow, "logs"),
+    "exception": (ExceptionRow, "exceptions"),
+    "sample": (SampleRow, "samples"),
+}
+_JSON_COLUMNS = ("extra_data", "stacktrace", "cause")
+
+
+class Letter(msgspec.Struct):
+    """A dead letter as query sends it."""
+
+    letter_id: UUID
+    stage: str
+    dead_lettered_count: int
+    application: str
+    key_id: str
+    received_at: datetime
+    event_kind: Literal["log", "exception", "sample"]
+    payload: dict[str, Any]
+    """The redacted row by column name."""
+
+
+class ReplayEndpoint:
+    """The ASGI application behind the path."""
+
+    def __init__(self, route: BatchRoute) -> None:
+        self._route = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request: 202 once Kafka has the letter."""
+        try:
+            head = read_head(scope)
+            letter_id, receipt = await self._replay(head, receive)
+        except IngestError as error:
+            await answer_problem(send, error, [])
+        except ClientGone:
+            return
+        else:
+            body = msgspec.json.encode({"letter_id": letter_id, "receipt": receipt})
+            await answer(send, 202, body, [(b"content-type", JSON)])
+
+    async def _replay(
+        self, head: RequestHead, receive: Receive
+    ) -> tuple[UUID, tuple[int, int] | None]:
+        route = self._route
+        body = await read_body(
+            receive, head.content_length, route.limits.body_bytes, route.settings.body_timeout
+        )
+        expected = internal_signature(route.secret, body)
+        if not hmac.compare_digest((head.internal or "").encode(), expected.encode()):
+            raise Unauthorized("internal route")
+        letter, record = read_letter(body)
+        key = batch_key(letter.application, record.header.batch_id)
+        verdict = Verdict(record.header.batch_id, True, record, key, 1)
+        receipt: Receipt | None = await route.publisher.publish(verdict, tally=None)
+        return letter.letter_id, receipt and (receipt.partition, receipt.offset)
+
+
+def read_letter(body: bytes) -> tuple[Letter, BatchRecord]:
+    """Build the record that replays a letter; raises InvalidBatch.
+
+    The batch id counts how often the event was dead-lettered, not how often it was replayed: two
+    replays of one letter are one batch, stored once. The row keeps its id.
+    """
+    try:
+        letter = msgspec.json.decode(body, type=Letter)
+        row_type, table = _ROWS[letter.event_kind]
+        values = [_column(letter.payload.get(name), name) for name in row_type.__struct_fields__]
+        row = msgspec.convert(values, row_type)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise InvalidBatch(str(error)) from error
+    header = BatchHeader(
+        letter.application,
+        uuid5(letter.letter_id, str(letter.dead_lettered_count)),
+        letter.key_id,
+        letter.received_at,
+        b"",
+        letter_id=letter.letter_id,
+        letter_stage=letter.stage,
+    )
+    return letter, BatchRecord(header, **{table: [row]})
+
+
+def _column(value: Any, name: str) -> Any:
+    if name in _JSON_COLUMNS and value is not None and not isinstance(value, str):
+        return msgspec.json.encode(value).decode()
+    return value

@@ -1,0 +1,121 @@
+"""Joins the rooms of the gateway; the only place that opens clients."""
+
+import asyncio
+import os
+import socket
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from libs.common.clock import SystemClock
+from libs.common.db.engine import create_engine
+from libs.common.http.health import health_routes
+from libs.common.ids import new_uuid7
+from libs.common.kafka.connection import connection_options
+from libs.common.kafka.producer import KafkaPublisher
+from libs.common.redaction import Redactor, load_rules, strip_sql_literals
+from libs.common.runtime import HttpServer, Listen, LoopWatch
+from libs.common.settings import InstallationSettings, KafkaSettings
+from libs.common.telemetry.logs import configure_logs, get_logger
+from libs.common.telemetry.metrics import Metrics
+from libs.common.telemetry.trace import TraceMiddleware
+from services.ingest.api import batches, replay
+from services.ingest.api.batches import BatchEndpoint, BatchRoute
+from services.ingest.api.replay import ReplayEndpoint
+from services.ingest.domain.ledger import Ledger
+from services.ingest.domain.quota import Quotas
+from services.ingest.jobs.upkeep import Upkeep
+from services.ingest.publisher import BatchPublisher
+from services.ingest.settings import IngestSettings
+from services.ingest.store.keys import KeyStore
+from services.ingest.store.ledger import LedgerStore
+
+log = get_logger(__name__)
+
+
+class RedactionRules:
+    """The redaction engine in the form that the domain asks for."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self.suspect_events = redactor.suspect_events
+        self.redact_events = redactor.redact_events
+        self.redact_text = redactor.redact_text
+        self.strip_literals = strip_sql_literals
+
+
+def route_paths(endpoints: dict[str, ASGIApp], others: ASGIApp) -> ASGIApp:
+    """Send exact paths to their endpoints and the rest to a framework's router."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await endpoints.get(scope["path"], others)(scope, receive, send)
+
+    return app
+
+
+async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
+    """Run the gateway until `stop`, then drain: answer what runs, flush, close in reverse order."""
+    configure_logs("ingest", settings.log_level)
+    clock, metrics = SystemClock(), Metrics()
+    watch = LoopWatch(clock)
+    secret = InstallationSettings().installation_secret()
+    redaction = RedactionRules(Redactor(load_rules(settings.redaction_rules_file)))
+
+    engine = create_engine(settings.database_url.get_secret_value(), "ingest", pool_size=3)
+    keys = KeyStore(engine)
+    ledger = Ledger()
+    instance = f"{socket.gethostname()}-{os.getpid()}"
+    store = LedgerStore(engine, new_uuid7(clock.now()), instance)
+    upkeep = Upkeep(settings, keys, ledger, store)
+
+    producer = KafkaPublisher(connection_options(KafkaSettings()), clock)
+    publisher = BatchPublisher(producer, settings.telemetry_topic, metrics, clock)
+    route = BatchRoute(
+        settings=settings,
+        limits=settings.limits(),
+        keys=keys,
+        quotas=Quotas(),
+        redaction=redaction,
+        publisher=publisher,
+        ledger=ledger,
+        metrics=metrics,
+        clock=clock,
+        secret=secret,
+    )
+
+    async def missing() -> dict[str, str]:
+        parts = {}
+        if stop.is_set():
+            parts["process"] = "draining"
+        if keys.refreshed_at is None:
+            parts["postgres"] = "the ingest keys were never read"
+        if not producer.is_ready and publisher.paused_reason is None:
+            parts["kafka"] = "never connected"
+        return parts
+
+    others = Starlette(routes=health_routes(watch, missing, metrics))
+    app = route_paths(
+        {batches.PATH: BatchEndpoint(route), replay.PATH: ReplayEndpoint(route)}, others
+    )
+    listen = Listen(settings.listen_host, settings.listen_port, settings.listen_fd)
+    server = HttpServer(TraceMiddleware(app), listen, settings.drain_grace)
+    replacements = metrics.counter("headwater_producer_replacements_total")
+    producer.on_replaced = replacements.inc
+
+    async with asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(producer.watch(), name="producer watch"),
+            tasks.create_task(upkeep.run(publisher, producer, clock, watch), name="upkeep"),
+        ]
+        await server.start()
+        await stop.wait()
+        log.info("draining")
+        began = clock.monotonic()
+        await server.drain()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await producer.stop()
+        await upkeep.end(clock)
+    await engine.dispose()
+    log.info("stopped", seconds=round(clock.monotonic() - began, 3))
