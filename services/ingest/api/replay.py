@@ -5,7 +5,7 @@ The gateway is the only publisher of `telemetry`. The caller proves itself by an
 
 import hmac
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
 import msgspec
@@ -31,11 +31,7 @@ from services.ingest.domain.errors import IngestError, InvalidBatch, Unauthorize
 
 PATH = "/internal/replay"
 
-_ROWS: dict[str, tuple[type[LogRow] | type[ExceptionRow] | type[SampleRow], str]] = {
-    "log": (LogRow, "logs"),
-    "exception": (ExceptionRow, "exceptions"),
-    "sample": (SampleRow, "samples"),
-}
+_RowT = TypeVar("_RowT", LogRow, ExceptionRow, SampleRow)
 _JSON_COLUMNS = ("extra_data", "stacktrace", "cause")
 
 
@@ -72,9 +68,7 @@ class ReplayEndpoint:
             body = msgspec.json.encode({"letter_id": letter_id, "receipt": receipt})
             await answer(send, 202, body, [(b"content-type", JSON)])
 
-    async def _replay(
-        self, head: RequestHead, receive: Receive
-    ) -> tuple[UUID, tuple[int, int] | None]:
+    async def _replay(self, head: RequestHead, receive: Receive) -> tuple[UUID, Receipt | None]:
         route = self._route
         body = await read_body(
             receive, head.content_length, route.limits.body_bytes, route.settings.body_timeout
@@ -86,7 +80,7 @@ class ReplayEndpoint:
         key = batch_key(letter.application, record.header.batch_id)
         verdict = Verdict(record.header.batch_id, True, record, key, 1)
         receipt: Receipt | None = await route.publisher.publish(verdict, tally=None)
-        return letter.letter_id, receipt and (receipt.partition, receipt.offset)
+        return letter.letter_id, receipt
 
 
 def read_letter(body: bytes) -> tuple[Letter, BatchRecord]:
@@ -97,21 +91,30 @@ def read_letter(body: bytes) -> tuple[Letter, BatchRecord]:
     """
     try:
         letter = msgspec.json.decode(body, type=Letter)
-        row_type, table = _ROWS[letter.event_kind]
-        values = [_column(letter.payload.get(name), name) for name in row_type.__struct_fields__]
-        row = msgspec.convert(values, row_type)
+        header = BatchHeader(
+            letter.application,
+            uuid5(letter.letter_id, str(letter.dead_lettered_count)),
+            letter.key_id,
+            letter.received_at,
+            b"",
+            letter_id=letter.letter_id,
+            letter_stage=letter.stage,
+        )
+        record = BatchRecord(header)
+        if letter.event_kind == "log":
+            record.logs = [_row(letter, LogRow)]
+        elif letter.event_kind == "exception":
+            record.exceptions = [_row(letter, ExceptionRow)]
+        else:
+            record.samples = [_row(letter, SampleRow)]
     except (msgspec.DecodeError, ValueError) as error:
         raise InvalidBatch(str(error)) from error
-    header = BatchHeader(
-        letter.application,
-        uuid5(letter.letter_id, str(letter.dead_lettered_count)),
-        letter.key_id,
-        letter.received_at,
-        b"",
-        letter_id=letter.letter_id,
-        letter_stage=letter.stage,
-    )
-    return letter, BatchRecord(header, **{table: [row]})
+    return letter, record
+
+
+def _row(letter: Letter, row_type: type[_RowT]) -> _RowT:
+    values = [_column(letter.payload.get(name), name) for name in row_type.__struct_fields__]
+    return msgspec.convert(values, row_type)
 
 
 def _column(value: Any, name: str) -> Any:
