@@ -1,0 +1,158 @@
+"""Finds secrets that a name announces in running text: `password=…`, `"apiKey": "…"`, headers, flags.
+
+Works on the ASCII copy of a text (`fold`). The name is judged by the same test as a key of JSON, so
+that a list for fields and a list for texts can never drift apart.
+"""
+
+import re
+import string
+
+from libs.common.redaction.names import NameTest, Verdict
+
+_NAME_CHARS = string.ascii_letters + string.digits + "_.-[]"
+_LONGEST_PREFIX = 64
+_PLAIN_VALUE = re.compile(r"[^\s&;,\"'`<>]+")
+_COOKIES = re.compile(r"[^\s;\"'`]+(?:; ?[^\s;\"'`=]+(?:=[^\s;\"'`]*)?)*")
+_REST_OF_LINE = re.compile(r"[^\r\n\"'`]+")
+_LITERAL_PREFIX = re.compile(r"[bBrRuUfF]{1,2}(?=[\"'])")
+_ESCAPED_QUOTE = re.compile(r"(\\*)([\"'`])")
+_SCHEME = re.compile(
+    r"(?:bearer|basic|token|apikey|negotiate|bot|key)[ \t]+(?=[^\s])", re.IGNORECASE
+)
+_SIGNED_SCHEME = re.compile(r"(?:digest|signature|oauth|hawk|aws4-)", re.IGNORECASE)
+_SCALAR = re.compile(
+    r"-?[0-9][0-9.]{0,20}|true|false|[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9T:.Z+\-]*", re.IGNORECASE
+)
+_ABSENT = frozenset({"null", "none", "nil", "undefined", "nan", "(null)"})
+_CLOSING = {"{": "}", "[": "]", "(": ")"}
+_LONGEST_BRACKET = 65_536
+
+
+class AssignmentRule:
+    """Finds the value after a sensitive name; `pattern` matches from the word of the name to the sign."""
+
+    def __init__(self, pattern: str, names: NameTest) -> None:
+        self._pattern = re.compile(pattern, re.ASCII | re.IGNORECASE)
+        self._flag = re.compile(r"[A-Za-z0-9_\-]{0,40}[ \t]{1,4}(?=[^\s\-])", re.ASCII)
+        self._names = names
+
+    def find(self, text: str, start: int, word_end: int) -> tuple[int, int] | None:
+        """Return the span of the secret that the word at `start` announces, or nothing."""
+        match = self._pattern.match(text, start)
+        if match is None:
+            return self._markup_or_flag(text, start, word_end)
+        sign = match.group()[-6:]
+        name = self._name(text, start, match.end())
+        verdict = self._names.verdict(name)
+        if verdict is Verdict.KEEP:
+            return None
+        span = value_span(text, match.end(), name.lower() if ":" in sign else "")
+        if span is None or (verdict is Verdict.MASK_TEXT and _SCALAR.fullmatch(text, *span)):
+            return None
+        return span
+
+    def _name(self, text: str, start: int, end: int) -> str:
+        """Return the full name around a word: `user[new_password]`, not only `password`."""
+        before = text[max(0, start - _LONGEST_PREFIX) : start]
+        head = before[len(before.rstrip(_NAME_CHARS)) :]
+        tail = text[start:end]
+        stop = next((i for i, char in enumerate(tail) if char not in _NAME_CHARS), len(tail))
+        return (head + tail[:stop]).strip(".-")
+
+    def _markup_or_flag(self, text: str, start: int, word_end: int) -> tuple[int, int] | None:
+        before = text[max(0, start - _LONGEST_PREFIX) : start]
+        opening = before.rstrip(_NAME_CHARS)
+        if opening.endswith("<"):
+            close = text.find(">", word_end, word_end + _LONGEST_PREFIX)
+            end = -1 if close < 0 else text.find("<", close)
+            name = text[start - (len(before) - len(opening)) : close]
+            if end > close + 1 and " " not in name and self._names.verdict(name) is Verdict.MASK:
+                return close + 1, end
+            return None
+        if not before[len(opening) :].startswith("--"):
+            return None
+        match = self._flag.match(text, start)
+        if (
+            match is None
+            or self._names.verdict(self._name(text, start, match.end())) is not Verdict.MASK
+        ):
+            return None
+        return value_span(text, match.end(), "")
+
+
+def value_span(text: str, start: int, header: str) -> tuple[int, int] | None:
+    """Return where the value at `start` begins and ends without its quotes; `header` is the name of a
+    header line, whose value may hold blanks. Nothing for an absent value and for code."""
+    prefix = _LITERAL_PREFIX.match(text, start)
+    if prefix:
+        start = prefix.end()
+    quote = _ESCAPED_QUOTE.match(text, start)
+    if quote:
+        return _quoted(text, quote.end(), quote.group(1), quote.group(2))
+    if text.startswith((":", "//", "="), start):
+        return None  # Token::Type, secret://, a comparison
+    end = _header_end(text, start, header) if header else None
+    if end is None:
+        end = _plain_end(text, start)
+    if end <= start or text[start:end].lower() in _ABSENT:
+        return None
+    if not any(char.isalnum() for char in text[start:end]):
+        return None
+    return start, end
+
+
+def _quoted(text: str, start: int, escape: str, quote: str) -> tuple[int, int] | None:
+    if escape:
+        end = text.find(escape + quote, start)
+    else:
+        end = text.find(quote, start)
+        while end > start and _is_escaped(text, start, end):
+            end = text.find(quote, end + 1)
+    if end < 0:
+        end = len(text)
+    return (start, end) if end > start else None
+
+
+def _is_escaped(text: str, start: int, end: int) -> bool:
+    back = end
+    while back > start and text[back - 1] == "\\":
+        back -= 1
+    return (end - back) % 2 == 1
+
+
+def _header_end(text: str, start: int, header: str) -> int | None:
+    if "cookie" in header:
+        match = _COOKIES.match(text, start)
+        return match.end() if match else None
+    if "authorization" not in header:
+        return None
+    if _SIGNED_SCHEME.match(text, start):
+        rest = _REST_OF_LINE.match(text, start)
+        return rest.end() if rest else None
+    scheme = _SCHEME.match(text, start)
+    return _plain_end(text, scheme.end()) if scheme else None
+
+
+def _plain_end(text: str, start: int) -> int:
+    end = start
+    if text[start : start + 1] in _CLOSING and text[start : start + 1]:
+        end = _bracket_end(text, start)
+    match = _PLAIN_VALUE.match(text, end)
+    if match is None:
+        return end
+    tail = match.group().rstrip("\\")
+    return end + len(tail if end > start else tail.rstrip(")]}"))
+
+
+def _bracket_end(text: str, start: int) -> int:
+    """Return the end of a bracketed value; one that stays open ends with the text."""
+    depth = 0
+    for position in range(start, min(len(text), start + _LONGEST_BRACKET)):
+        char = text[position]
+        if char in "{[(":
+            depth += 1
+        elif char in "}])":
+            depth -= 1
+            if depth == 0:
+                return position + 1
+    return len(text)

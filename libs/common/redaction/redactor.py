@@ -1,0 +1,50 @@
+"""The redaction engine: one object, built once from rules, used by every request."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from libs.common.redaction.fold import Fold
+from libs.common.redaction.names import NameTest
+from libs.common.redaction.prefilter import Prefilter, Raw
+from libs.common.redaction.rules import Rules
+from libs.common.redaction.texts import TextRedactor
+from libs.common.redaction.walk import JsonValue, Walk
+
+Hits = Counter[str]
+
+
+class Redactor:
+    """Finds secrets in raw JSON and takes them out of decoded values.
+
+    Pure: no IO, no clock, no failure for any value that JSON can hold. `hits` counts replacements by
+    rule and never holds what was found.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        fold = Fold(rules.fold)
+        names = NameTest(rules.names, fold)
+        self._prefilter = Prefilter(rules.prefilter)
+        self._walk = Walk(rules, names, TextRedactor(rules, names, fold))
+
+    def suspects(self, body: bytes) -> bool:
+        """Return False when nothing in this JSON text can be changed by redaction."""
+        return self._prefilter.suspects(body)
+
+    def suspect_events(self, body: bytes, events: Sequence[Raw]) -> list[int]:
+        """Return the indexes of the events whose raw text hits; the events lie in the body in order."""
+        return self._prefilter.suspect_events(body, events)
+
+    def redact(self, value: JsonValue, hits: Hits) -> JsonValue:
+        """Return a decoded value without secrets; the same object when it holds none. Idempotent."""
+        return self._walk.value(value, hits)
+
+    def redact_text(self, text: str, hits: Hits) -> str:
+        """Return one text (a message, a URL, a header line) without secrets."""
+        return self._walk.text(text, hits)
+
+    def redact_events(
+        self, events: list[dict[str, JsonValue]], hits: Hits
+    ) -> list[dict[str, JsonValue]]:
+        """Return events redacted; the fast form for the suspect events of a batch."""
+        value = self._walk.value
+        return [value(event, hits) for event in events]
