@@ -1,0 +1,61 @@
+# Headwater: every task of the project. `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+CODE := libs services headwater tests bench scripts
+
+.PHONY: help
+help: ## List these targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Set up .venv only: preflight, hash-pinned packages, the headwater command
+	@PYTHON="$(PYTHON)" scripts/setup.sh
+
+.PHONY: up
+up: setup ## Set up, start Kafka, PostgreSQL and the services, and stay in the foreground until Ctrl-C
+	@exec $(BIN)/headwater up
+
+.PHONY: down
+down: ## Stop what `make up` started
+	@test ! -x $(BIN)/headwater || exec $(BIN)/headwater down
+
+.PHONY: test
+test: setup static ## Everything a newcomer and CI run: checks, then all tests on real parts
+	@$(PYTEST) tests -m "not long and (not faults or quick_fault)"
+
+.PHONY: check
+check: setup static ## All that needs no servers: format, lint, types, imports, dependencies, quick tests
+	@$(PYTEST) tests/unit tests/property tests/architecture -m "not long"
+
+.PHONY: static
+static: setup
+	@echo "format"; $(BIN)/ruff format --check --quiet .
+	@echo "lint"; $(BIN)/ruff check --quiet .
+	@echo "types"; $(BIN)/mypy
+	@echo "imports"; $(BIN)/lint-imports --no-cache >.venv/imports.log || { cat .venv/imports.log; exit 1; }
+	@echo "dependencies"; $(BIN)/deptry . 2>.venv/deptry.log || { cat .venv/deptry.log; exit 1; }
+
+.PHONY: format
+format: setup ## Bring the code into form, and mend what the linter can mend
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+.PHONY: test-long
+test-long: setup ## The tests that take minutes: the laws with many more examples, long runs
+	@$(PYTEST) tests -m long --timeout 3600
+
+.PHONY: faults
+faults: setup ## Break the real parts on purpose and check the ledger (SEEDS=3 for all three seeds)
+	@$(BIN)/python -m tests.faults --seeds $${SEEDS:-1}
+
+.PHONY: bench
+bench: setup ## Measure throughput, CPU, freshness and memory; results go to bench/results
+	@$(BIN)/python -m bench
+
+.PHONY: lock
+lock: setup ## Resolve the locks again after a change of pyproject.toml (UPGRADE=1: newest versions)
+	@scripts/lock.sh
