@@ -6,6 +6,7 @@ file of vectors (`vectors.json`) says what each of them must answer. Pure: no IO
 """
 
 from libs.common.redaction.errors import RuleError
+from libs.common.redaction.raw import RawResult
 from libs.common.redaction.redactor import Hits, Redactor
 from libs.common.redaction.rules import Rules, load_rules
 from libs.common.redaction.sql import strip_sql_literals
@@ -17,6 +18,7 @@ __all__ = [
     "REDACTED",
     "Hits",
     "JsonValue",
+    "RawResult",
     "Redactor",
     "RuleError",
     "Rules",

@@ -7,6 +7,7 @@ that a list for fields and a list for texts can never drift apart.
 import re
 import string
 
+from libs.common.redaction.fold import OTHER
 from libs.common.redaction.names import NameTest, Verdict
 
 _NAME_CHARS = string.ascii_letters + string.digits + "_.-[]"
@@ -24,40 +25,38 @@ _SCALAR = re.compile(
     r"-?[0-9][0-9.]{0,20}|true|false|[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9T:.Z+\-]*", re.IGNORECASE
 )
 _ABSENT = frozenset({"null", "none", "nil", "undefined", "nan", "(null)"})
-_CLOSING = {"{": "}", "[": "]", "(": ")"}
+_LONGEST_ABSENT = 9
+_NAME = re.compile(r"[A-Za-z0-9_.\-\[\]]*")
+_SUBSTANCE = re.compile(f"[A-Za-z0-9{OTHER}]")
+_MAY_OPEN = frozenset("\"'`\\bBrRuUfF")
+_CODE = frozenset(":/=")
+_OPENING = ("{", "[", "(")
 _LONGEST_BRACKET = 65_536
 
 
 class AssignmentRule:
-    """Finds the value after a sensitive name; `pattern` matches from the word of the name to the sign."""
+    """Finds the value after a sensitive name; `sign` matches from the end of its word to the value."""
 
-    def __init__(self, pattern: str, names: NameTest) -> None:
-        self._pattern = re.compile(pattern, re.ASCII | re.IGNORECASE)
+    def __init__(self, sign: str, names: NameTest) -> None:
+        self._sign = re.compile(sign, re.ASCII)
         self._flag = re.compile(r"[A-Za-z0-9_\-]{0,40}[ \t]{1,4}(?=[^\s\-])", re.ASCII)
-        self._names = names
+        self._verdict = names.verdict
 
     def find(self, text: str, start: int, word_end: int) -> tuple[int, int] | None:
         """Return the span of the secret that the word at `start` announces, or nothing."""
-        match = self._pattern.match(text, start)
+        match = self._sign.match(text, word_end)
         if match is None:
             return self._markup_or_flag(text, start, word_end)
-        sign = match.group()[-6:]
-        name = self._name(text, start, match.end())
-        verdict = self._names.verdict(name)
+        name = _full_name(text, start)
+        verdict = self._verdict(name)
         if verdict is Verdict.KEEP:
             return None
-        span = value_span(text, match.end(), name.lower() if ":" in sign else "")
+        value = match.end()
+        header = name.lower() if ":" in text[value - 3 : value] else ""
+        span = value_span(text, value, header)
         if span is None or (verdict is Verdict.MASK_TEXT and _SCALAR.fullmatch(text, *span)):
             return None
         return span
-
-    def _name(self, text: str, start: int, end: int) -> str:
-        """Return the full name around a word: `user[new_password]`, not only `password`."""
-        before = text[max(0, start - _LONGEST_PREFIX) : start]
-        head = before[len(before.rstrip(_NAME_CHARS)) :]
-        tail = text[start:end]
-        stop = next((i for i, char in enumerate(tail) if char not in _NAME_CHARS), len(tail))
-        return (head + tail[:stop]).strip(".-")
 
     def _markup_or_flag(self, text: str, start: int, word_end: int) -> tuple[int, int] | None:
         before = text[max(0, start - _LONGEST_PREFIX) : start]
@@ -66,7 +65,7 @@ class AssignmentRule:
             close = text.find(">", word_end, word_end + _LONGEST_PREFIX)
             end = -1 if close < 0 else text.find("<", close)
             name = text[start - (len(before) - len(opening)) : close]
-            if end > close + 1 and " " not in name and self._names.verdict(name) is Verdict.MASK:
+            if end > close + 1 and " " not in name and self._verdict(name) is Verdict.MASK:
                 return close + 1, end
             return None
         if not before[len(opening) :].startswith("--"):
@@ -74,31 +73,42 @@ class AssignmentRule:
         match = self._flag.match(text, start)
         if (
             match is None
-            or self._names.verdict(self._name(text, start, match.end())) is not Verdict.MASK
+            or self._verdict(_full_name(text, start)) is not Verdict.MASK
         ):
             return None
         return value_span(text, match.end(), "")
 
 
+def _full_name(text: str, start: int) -> str:
+    """Return the full name around a word: `user[new_password]`, not only `password`."""
+    begin = start
+    if start and text[start - 1] in _NAME_CHARS:
+        before = text[max(0, start - _LONGEST_PREFIX) : start]
+        begin -= len(before) - len(before.rstrip(_NAME_CHARS))
+    tail = _NAME.match(text, start)
+    return text[begin : tail.end() if tail else start].strip(".-")
+
+
 def value_span(text: str, start: int, header: str) -> tuple[int, int] | None:
-    """Return where the value at `start` begins and ends without its quotes; `header` is the name of a
-    header line, whose value may hold blanks. Nothing for an absent value and for code."""
-    prefix = _LITERAL_PREFIX.match(text, start)
-    if prefix:
-        start = prefix.end()
-    quote = _ESCAPED_QUOTE.match(text, start)
-    if quote:
-        return _quoted(text, quote.end(), quote.group(1), quote.group(2))
-    if text.startswith((":", "//", "="), start):
+    """Return where the value at `start` begins and ends, without its quotes.
+
+    `header` is the name of a header line, whose value may hold blanks. Nothing for an absent value
+    and for what is code, not a value.
+    """
+    first = text[start : start + 1]
+    if first in _MAY_OPEN:
+        prefix = _LITERAL_PREFIX.match(text, start)
+        quote = _ESCAPED_QUOTE.match(text, prefix.end() if prefix else start)
+        if quote:
+            return _quoted(text, quote.end(), quote.group(1), quote.group(2))
+    if first in _CODE and text.startswith((":", "//", "="), start):
         return None  # Token::Type, secret://, a comparison
     end = _header_end(text, start, header) if header else None
     if end is None:
         end = _plain_end(text, start)
-    if end <= start or text[start:end].lower() in _ABSENT:
+    if end <= start or (end - start <= _LONGEST_ABSENT and text[start:end].lower() in _ABSENT):
         return None
-    if not any(char.isalnum() for char in text[start:end]):
-        return None
-    return start, end
+    return (start, end) if _SUBSTANCE.search(text, start, end) else None
 
 
 def _quoted(text: str, start: int, escape: str, quote: str) -> tuple[int, int] | None:
@@ -135,13 +145,15 @@ def _header_end(text: str, start: int, header: str) -> int | None:
 
 def _plain_end(text: str, start: int) -> int:
     end = start
-    if text[start : start + 1] in _CLOSING and text[start : start + 1]:
+    if text.startswith(_OPENING, start):
         end = _bracket_end(text, start)
     match = _PLAIN_VALUE.match(text, end)
     if match is None:
         return end
-    tail = match.group().rstrip("\\")
-    return end + len(tail if end > start else tail.rstrip(")]}"))
+    stop = match.end()
+    if text[stop - 1] in ")]}\\":
+        stop = end + len(match.group().rstrip("\\" if end > start else "\\)]}"))
+    return stop
 
 
 def _bracket_end(text: str, start: int) -> int:

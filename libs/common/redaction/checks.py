@@ -6,13 +6,20 @@ Everything here is linear in the length of the match.
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Span = tuple[int, int]
 Check = Callable[[str, int, int], list[tuple[int, int, str]]]
 
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_DOUBLED = str.maketrans("0123456789", "0246813579")
+_DIGITS = re.compile(r"[0-9]+")
+_ONE_NUMBER = re.compile(
+    r"[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{4} [0-9]{4} [0-9]{4} [0-9]{4}|[0-9]{13,19}"
+    r"|[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{4}|[0-9]{4} [0-9]{6} [0-9]{4,5}"
+)
+_SSN_LENGTH = 11
 _MAX_CARD_DIGITS = 19
 _MIN_CARD_DIGITS = 13
 _MAX_GROUP_DIGITS = 7
@@ -33,11 +40,9 @@ class CardRange:
 
 def passes_luhn(digits: str) -> bool:
     """Say whether the check digit of a card number is right."""
-    total = 0
-    for position, char in enumerate(reversed(digits)):
-        digit = ord(char) - 48
-        total += _DOUBLED[digit] if position & 1 else digit
-    return total % 10 == 0
+    single = digits[-1::-2].encode()
+    double = digits[-2::-2].translate(_DOUBLED).encode()
+    return (sum(single) + sum(double) - 48 * len(digits)) % 10 == 0
 
 
 def passes_mod97(account: str) -> bool:
@@ -56,11 +61,16 @@ class DigitCheck:
 
     def is_card(self, digits: str) -> bool:
         """Say whether digits are a card number: a known issuer, its length, the check digit."""
-        ranges = self._ranges.get(digits[0], ())
-        return any(one.holds(digits) for one in ranges) and passes_luhn(digits)
+        for one in self._ranges.get(digits[0], ()):
+            if one.holds(digits):
+                return passes_luhn(digits)
+        return False
 
     def __call__(self, text: str, start: int, end: int) -> list[tuple[int, int, str]]:
-        groups = list(_groups(text, start, end))
+        whole = self._whole(text, start, end)
+        if whole is not None:
+            return [whole]
+        groups = [match.span() for match in _DIGITS.finditer(text, start, end)]
         found = []
         index = 0
         while index < len(groups):
@@ -71,6 +81,25 @@ class DigitCheck:
                 found.append((groups[index][0], groups[last][1], rule))
                 index = last + 1
         return found
+
+    def _whole(self, text: str, start: int, end: int) -> tuple[int, int, str] | None:
+        """Return the whole run when it is one card or SSN: the ordinary case, not taken apart."""
+        match = _ONE_NUMBER.match(text, start, end)
+        if match is None or touches_before(text, start):
+            return None
+        stop = match.end()
+        if text[stop:end].strip(" -") or touches_after(text, stop):
+            return None
+        if stop - start == _SSN_LENGTH and text[start + 3] == "-":
+            return start, stop, "ssn"
+        number = match.group()
+        if "-" in number:
+            if text[start - 1 : start] == "-":
+                return None
+            number = number.replace("-", "")
+        elif " " in number:
+            number = number.replace(" ", "")
+        return (start, stop, "card") if self.is_card(number) else None
 
     def _find(self, text: str, groups: Sequence[Span], first: int) -> tuple[int | None, str]:
         start, end = groups[first]
@@ -111,43 +140,24 @@ class DigitCheck:
         return best
 
 
-def _groups(text: str, start: int, end: int) -> Iterator[Span]:
-    position = start
-    while position < end:
-        if not "0" <= text[position] <= "9":
-            position += 1
-            continue
-        # Splitting at C speed: a run of digits ends where stripping it stops.
-        stop = _digits_end(text, position, end)
-        yield position, stop
-        position = stop
-
-
-def _digits_end(text: str, start: int, end: int) -> int:
-    stop = start + 1
-    while stop < end and "0" <= text[stop] <= "9":
-        stop += 1
-    return stop
-
-
 def touches_before(text: str, start: int) -> bool:
     """Whether the number goes on to the left: a letter, a digit, or a digit and a dot or dash."""
-    before = text[max(0, start - 2) : start]
-    if not before:
+    if start == 0:
         return False
-    if before[-1].isalnum():
-        return True
-    return before[-1] in ".-" and before[:-1].isdigit()
+    before = text[start - 1]
+    if before in ".-":
+        return start > 1 and text[start - 2].isdigit()
+    return before.isalnum()
 
 
 def touches_after(text: str, end: int) -> bool:
     """Whether the number goes on to the right: a letter, a digit, or a dot or dash and a digit."""
-    after = text[end : end + 2]
-    if not after:
+    if end >= len(text):
         return False
-    if after[0].isalnum():
-        return True
-    return after[0] in ".-" and after[1:].isdigit()
+    after = text[end]
+    if after in ".-":
+        return text[end + 1 : end + 2].isdigit()
+    return after.isalnum()
 
 
 def _is_ssn(text: str, groups: Sequence[Span]) -> bool:

@@ -157,9 +157,9 @@ class _Parser:
         )
 
     def _quantifier(self) -> tuple[int, int | None]:
-        for text, bounds in (("?", (0, 1)), ("*", (0, None)), ("+", (1, None))):
+        for text, low_count, high_count in (("?", 0, 1), ("*", 0, None), ("+", 1, None)):
             if self._take(text):
-                return bounds
+                return low_count, high_count
         if not self._take("{"):
             return 1, 1
         end = self.pattern.find("}", self.position)
@@ -167,7 +167,7 @@ class _Parser:
         if end < 0 or not low.isdigit() or (high and not high.isdigit()):
             raise self.error("a quantifier is {m}, {m,} or {m,n}")
         self.position = end + 1
-        bounds = (int(low), (int(high) if high else None) if comma else int(low))
+        bounds: tuple[int, int | None] = (int(low), (int(high) if high else None) if comma else int(low))
         if bounds[1] is not None and (bounds[1] < bounds[0] or bounds[1] == 0):
             raise self.error("the bounds of a quantifier are the wrong way round")
         return bounds

@@ -7,10 +7,16 @@ from enum import Enum
 from libs.common.redaction.fold import Fold
 
 _PIECE = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_NAME = re.compile(r"[\w.\-\[\]]{1,64}")
 _NOT_PLAIN = re.compile(r"[^a-z0-9]+")
 _CACHE_COUNT = 8192
 _CACHED_LENGTH = 80
 _LONGEST_NAME = 512
+
+
+def is_name(text: str) -> bool:
+    """Say whether a text could name something: `X-Api-Key`, `user[password]`, not a sentence or URL."""
+    return _NAME.fullmatch(text) is not None
 
 
 class Verdict(Enum):

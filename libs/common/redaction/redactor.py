@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from libs.common.redaction.fold import Fold
 from libs.common.redaction.names import NameTest
 from libs.common.redaction.prefilter import Prefilter, Raw
+from libs.common.redaction.raw import RawRedactor, RawResult
 from libs.common.redaction.rules import Rules
 from libs.common.redaction.texts import TextRedactor
 from libs.common.redaction.walk import JsonValue, Walk
@@ -24,7 +25,9 @@ class Redactor:
         fold = Fold(rules.fold)
         names = NameTest(rules.names, fold)
         self._prefilter = Prefilter(rules.prefilter)
-        self._walk = Walk(rules, names, TextRedactor(rules, names, fold))
+        texts = TextRedactor(rules, names, fold)
+        self._raw = RawRedactor(self._prefilter, names, texts, rules.replacement)
+        self._walk = Walk(rules, names, texts)
 
     def suspects(self, body: bytes) -> bool:
         """Return False when nothing in this JSON text can be changed by redaction."""
@@ -33,6 +36,13 @@ class Redactor:
     def suspect_events(self, body: bytes, events: Sequence[Raw]) -> list[int]:
         """Return the indexes of the events whose raw text hits; the events lie in the body in order."""
         return self._prefilter.suspect_events(body, events)
+
+    def redact_raw(self, body: bytes, events: Sequence[Raw], hits: Hits) -> RawResult:
+        """Redact the events of a body without decoding them; the fastest way through a dirty batch.
+
+        Events that are not plain enough come back by index: decode those, then `redact_events`.
+        """
+        return self._raw.redact(body, events, hits)
 
     def redact(self, value: JsonValue, hits: Hits) -> JsonValue:
         """Return a decoded value without secrets; the same object when it holds none. Idempotent."""

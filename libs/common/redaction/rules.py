@@ -91,8 +91,7 @@ def _built_in(source: Mapping[str, Any], custom: _Custom) -> Rules:
     words = [*names["words"], *custom.names]
     text_words = _alternation(words, source["separator"])
     short = _alternation(names["short_words"], "")
-    assignment = f"(?:{text_words}|{short}){source['assignment']}"
-    check_linear(assignment, ignore_case=True)
+    check_linear(f"(?:{text_words}|{short}){source['assignment']}", ignore_case=True)
     digits = checks.DigitCheck(
         [
             checks.CardRange(one["first"], one["last"], frozenset(one["lengths"]))
@@ -124,7 +123,7 @@ def _built_in(source: Mapping[str, Any], custom: _Custom) -> Rules:
             },
         ),
         patterns=tuple(patterns),
-        assignment=assignment,
+        assignment=source["assignment"],
         candidates="|".join(f"(?:{one})" for one in filled),
         prefilter="|".join(f"(?:{one})" for one in raw),
         fold=source["fold"],

@@ -5,11 +5,12 @@ from collections import Counter
 
 from libs.common.redaction.assignments import AssignmentRule
 from libs.common.redaction.checks import Check
-from libs.common.redaction.compiled import compile_bytes
+from libs.common.redaction.compiled import compile_bytes, compile_search
 from libs.common.redaction.fold import Fold
 from libs.common.redaction.names import NameTest
 from libs.common.redaction.rules import Rules
 
+_LETTERED = {"eyj": "jwt", "bea": "bearer", "bas": "basic"}
 _EDGE = b"\x00"
 Found = list[tuple[int, int, str]]
 
@@ -20,17 +21,13 @@ class TextRedactor:
     def __init__(self, rules: Rules, names: NameTest, fold: Fold) -> None:
         self._replacement = rules.replacement
         self._fold = fold
-        self._search = compile_bytes(rules.candidates).search
+        self._search = compile_search(rules.candidates)
         self._assignment = AssignmentRule(rules.assignment, names)
         self._patterns: dict[str, tuple[re.Pattern[str], Check]] = {
             one.name: (re.compile(one.pattern, one.flags), one.check) for one in rules.patterns
         }
+        self.has_custom = bool(rules.custom)
         self._custom = [(one.name, compile_bytes(one.re2_pattern)) for one in rules.custom]
-        self._lettered = [
-            self._patterns[name]
-            for name in ("jwt", "iban", "bearer", "basic")
-            if name in self._patterns
-        ]
 
     def redact(self, text: str, hits: Counter[str]) -> str:
         """Return the text without its secrets; the same object when it holds none."""
@@ -42,7 +39,7 @@ class TextRedactor:
         found = self._find(copy)
         if not found:
             return text
-        pieces = []
+        pieces: list[str] = []
         end = 0
         for start, stop, rule in _merged(found):
             begin, close = (
@@ -61,33 +58,32 @@ class TextRedactor:
         found: Found = []
         for name, pattern in self._custom:
             found += ((m.start() - 1, m.end() - 1, name) for m in pattern.finditer(data[:-1], 1))
-        match = self._search(data)
-        while match is not None:
-            start, end = match.span()
-            hits, resume = self._ask(text, max(0, start - 1), end - 1)
+        start, end = self._search(data, 0)
+        while end >= 0:
+            hits, resume = self.ask(text, max(0, start - 1), end - 1)
             found += hits
-            match = self._search(data, resume + 1)
+            start, end = self._search(data, max(resume, start) + 1)
         return found
 
-    def _ask(self, text: str, start: int, end: int) -> tuple[Found, int]:
+    def ask(self, text: str, start: int, end: int) -> tuple[Found, int]:
         """Ask the rules that may begin at a candidate; return what they found and where to go on."""
-        first = text[start : start + 1]
-        if first == ":":
-            return self._anchored("url_credentials", text, start, end)
-        if text.startswith("-----BEGIN", start):
-            return self._anchored("private_key", text, start, end)
-        if first == "\\":
-            start += 2
-        elif not first.isalnum():
-            start += 1
-        if text[start : start + 1].isdigit():
+        first = text[start]
+        if not first.isalnum():
+            if first == ":":
+                return self._anchored("url_credentials", text, start, end)
+            if text.startswith("-----BEGIN", start):
+                return self._anchored("private_key", text, start, end)
+            start += 2 if first == "\\" else 1
+            first = text[start : start + 1]
+        if first.isdigit():
             return self._anchored("digits", text, start, end)
-        for pattern, check in self._lettered:
-            match = pattern.match(text, start)
-            if match:
-                hits = check(text, *match.span())
-                if hits:
-                    return hits, max(hits[-1][1], end)
+        name = _LETTERED.get(text[start : start + 3].lower())
+        if name is None and first.isupper() and text[start + 2 : start + 4].isdigit():
+            name = "iban"
+        if name is not None:
+            hits, resume = self._anchored(name, text, start, end)
+            if hits:
+                return hits, resume
         return self._named(text, start, end)
 
     def _anchored(self, name: str, text: str, start: int, end: int) -> tuple[Found, int]:
@@ -95,9 +91,11 @@ class TextRedactor:
         match = pattern.match(text, start)
         if match is None:
             return [], end
-        hits = check(text, *match.span())
-        resume = match.end() if name == "digits" else end
-        return hits, max(hits[-1][1] if hits else 0, resume)
+        stop = match.end()
+        hits = check(text, start, stop)
+        if name == "digits":
+            return hits, stop
+        return hits, max(hits[-1][1], end) if hits else end
 
     def _named(self, text: str, start: int, end: int) -> tuple[Found, int]:
         # A short word is found with the character before it, which may be a letter: `userOtp`.
@@ -105,9 +103,10 @@ class TextRedactor:
             span = self._assignment.find(text, begin, end)
             if span is not None:
                 return [(*span, "assignment")], max(span[1], end)
-            hits, resume = self._anchored("ssn", text, begin, end)
-            if hits:
-                return hits, resume
+            if text[begin : begin + 1] in {"s", "S"}:
+                hits, resume = self._anchored("ssn", text, begin, end)
+                if hits:
+                    return hits, resume
         return [], end
 
 

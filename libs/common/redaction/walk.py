@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from libs.common.redaction.names import NameTest, Verdict
+from libs.common.redaction.names import NameTest, Verdict, is_name
 from libs.common.redaction.rules import Rules
 from libs.common.redaction.texts import TextRedactor
 
@@ -147,7 +147,7 @@ def _named_value(fields: dict[str, JsonValue]) -> str | None:
     if "value" not in fields or len(fields) > 8:
         return None
     name = fields.get("name", fields.get("key"))
-    return name if isinstance(name, str) else None
+    return name if isinstance(name, str) and is_name(name) else None
 
 
 def _is_scalar(value: JsonValue) -> bool:
