@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import IO, Any
 
 from headwater.stack.errors import StackError
 from headwater.stack.process import start_of
+
+LOOK_SECONDS = 1.0
 
 
 class HomeInUse(StackError):
@@ -56,27 +59,31 @@ class Home:
     def lock(self) -> IO[str]:
         """Own the home until the returned file is closed or the process ends.
 
-        Raises HomeInUse when somebody else does.
+        Waits a moment for those that only look; raises HomeInUse when somebody else owns it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        held = (self.path / "lock").open("a")
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            held.close()
-            raise HomeInUse(f"{self.path} is in use by another `headwater up`") from None
+        held = (self.path / "lock").open("a+")
+        until = time.monotonic() + LOOK_SECONDS
+        while not _try_lock(held):
+            if time.monotonic() >= until:
+                held.close()
+                raise HomeInUse(f"{self.path} is in use by another `headwater up`")
+            time.sleep(LOOK_SECONDS / 20)
+        held.truncate(0)
+        held.write(str(os.getpid()))
+        held.flush()
         return held
 
-    @property
-    def is_in_use(self) -> bool:
-        """Say whether a supervisor owns the home now."""
-        if not (self.path / "lock").exists():
-            return False
-        try:
-            self.lock().close()
-        except HomeInUse:
-            return True
-        return False
+    def owner_pid(self) -> int | None:
+        """Return the pid of the supervisor that owns the home now, if there is one."""
+        path = self.path / "lock"
+        if not path.exists():
+            return None
+        with path.open("r") as looked_at:
+            if _try_lock(looked_at):
+                return None
+            text = looked_at.read()
+        return int(text) if text.isdigit() else None
 
     def ensure_installation_secret(self) -> Path:
         """Make the installation's secret at the first start."""
@@ -108,7 +115,6 @@ class State:
     api_token: str = field(default="", repr=False)
     database_url: str = field(default="", repr=False)
     kafka_bootstrap: str = ""
-    supervisor_pid: int = 0
     processes: Mapping[str, ProcessState] = field(default_factory=dict)
 
 
@@ -125,7 +131,7 @@ def read_state(home: Home) -> State:
         return State(home=str(home.path))
     processes = {name: ProcessState(**process) for name, process in stored["processes"].items()}
     state = State(**{**stored, "processes": processes})
-    if home.is_in_use:
+    if home.owner_pid() is not None:
         return state
     # Its supervisor is gone: nothing is watched, whatever may still run.
     left = {
@@ -147,3 +153,11 @@ def write_private(path: Path, text: str) -> None:
 
 def _alive(pid: int | None) -> int | None:
     return pid if pid is not None and start_of(pid) is not None else None
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

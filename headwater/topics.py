@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -10,13 +11,20 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import (
+    OffsetOutOfRangeError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from headwater.stack.errors import StackError
+from libs.common.kafka.reader import Record, Span
 from libs.common.topics import Topic
 
 SETTLE_DEADLINE = timedelta(seconds=30)
 REPLICA_MAX_COUNT = 3
+READ_TIMEOUT_MS = 10_000
 
 
 @dataclass(frozen=True)
@@ -29,14 +37,6 @@ class TopicState:
     in_sync_count: int
     """Replicas in sync of the partition that has fewest."""
     leaderless_count: int
-
-
-@dataclass(frozen=True)
-class Span:
-    """The offsets that a partition holds: from `start` up to, but without, `end`."""
-
-    start: int
-    end: int
 
 
 class TopicAdmin:
@@ -137,19 +137,42 @@ class TopicAdmin:
 
     async def spans(self, name: str) -> dict[int, Span]:
         """Return the offsets that each partition of a topic holds now."""
-        consumer = AIOKafkaConsumer(**self._connection, enable_auto_commit=False)
-        await consumer.start()
-        try:
-            states = await self.states([name])
-            if not states:
-                raise StackError(f"there is no topic {name}")
-            partitions = [TopicPartition(name, n) for n in range(states[0].partition_count)]
+        partitions = await self._partitions(name)
+        async with self._consumer() as consumer:
             starts, ends = await asyncio.gather(
                 consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
             )
+        return {p.partition: Span(starts[p], ends[p]) for p in partitions}
+
+    async def record_at(self, name: str, partition: int, offset: int) -> Record | None:
+        """Return one record; None where the log no longer, or not yet, has it."""
+        place = TopicPartition(name, partition)
+        async with self._consumer() as consumer:
+            consumer.assign([place])
+            consumer.seek(place, offset)
+            try:
+                found = await consumer.getmany(timeout_ms=READ_TIMEOUT_MS, max_records=1)
+            except OffsetOutOfRangeError:
+                return None
+        records: list[Record] = found.get(place, [])
+        return next((record for record in records if record.offset == offset), None)
+
+    async def _partitions(self, name: str) -> list[TopicPartition]:
+        states = await self.states([name])
+        if not states:
+            raise StackError(f"there is no topic {name}")
+        return [TopicPartition(name, number) for number in range(states[0].partition_count)]
+
+    @asynccontextmanager
+    async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
+        consumer = AIOKafkaConsumer(
+            **self._connection, enable_auto_commit=False, auto_offset_reset="none"
+        )
+        await consumer.start()
+        try:
+            yield consumer
         finally:
             await consumer.stop()
-        return {p.partition: Span(starts[p], ends[p]) for p in partitions}
 
 
 def _state_of(topic: Mapping[str, Any]) -> TopicState:

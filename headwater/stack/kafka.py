@@ -101,16 +101,18 @@ class KafkaNode:
         formatting.start(
             Command((*argv, "-c", str(self.properties)), self.log, environment=_environment())
         )
-        await formatting.wait(START_DEADLINE)
-        if formatting.exit_code != 0:
+        try:
+            await formatting.wait(START_DEADLINE)
+        finally:
             await formatting.kill()
+        if formatting.exit_code != 0:
             raise StepFailed(f"{self.name}: its data folder could not be prepared", self.log)
 
     async def launch(self) -> None:
         """Start the process and return at once."""
         assert self._command is not None  # noqa: S101 - prepared by the cluster
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
-        await asyncio.to_thread(self.child.start, self._command)
+        self.child.start(self._command)
 
     async def wait_ready(self, deadline: timedelta = START_DEADLINE) -> None:
         """Wait until the node serves; raises StepFailed when it ends or takes too long."""
@@ -166,9 +168,7 @@ class LocalKafka:
         cache_folder: Path | None = None,
     ) -> None:
         self.home = home
-        self.options = options or KafkaOptions(
-            heap="384m" if brokers == 1 else "256m", quick_start=brokers > 1
-        )
+        self.options = options or KafkaOptions.standard(brokers)
         self._cache_folder = cache_folder or user_cache_folder()
         ports = PortBook(home / "ports.json")
         names = ["kafka"] if brokers == 1 else [f"kafka-{n}" for n in range(1, brokers + 1)]

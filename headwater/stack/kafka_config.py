@@ -31,6 +31,11 @@ class KafkaOptions:
     properties: Mapping[str, str] = field(default_factory=dict)
     """Settings on top of, or instead of, the standard ones."""
 
+    @classmethod
+    def standard(cls, broker_count: int) -> "KafkaOptions":
+        """Return what suits one node on a laptop, or several that share it."""
+        return cls() if broker_count == 1 else cls(heap="256m", quick_start=True)
+
 
 @dataclass(frozen=True)
 class NodeAddress:

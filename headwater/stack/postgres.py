@@ -156,7 +156,7 @@ class LocalPostgres:
         """Start the process and return at once."""
         assert self._command is not None  # noqa: S101 - set by prepare
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
-        await asyncio.to_thread(self.child.start, self._command)
+        self.child.start(self._command)
 
     async def wait_ready(self, deadline: timedelta = START_DEADLINE) -> None:
         """Wait until the server takes connections, also through a long recovery.

@@ -2,7 +2,8 @@
 
 import asyncpg
 
-from headwater.topics import Span, TopicAdmin
+from headwater.topics import TopicAdmin
+from libs.common.kafka.reader import Span
 from tests.stack import Stack, unique_telemetry
 
 

@@ -1,0 +1,66 @@
+"""`headwater keys`: ingest keys."""
+
+from typing import Annotated
+
+import typer
+
+from headwater.commands.options import HomeOption, fail, open_administration, run
+
+KeyArgument = Annotated[str, typer.Argument(help="The key's id, the part after hw_")]
+
+
+def build() -> typer.Typer:
+    """Return the subcommands."""
+    keys = typer.Typer(no_args_is_help=True)
+    keys.command("create")(create)
+    keys.command("list")(list_all)
+    keys.command("rotate")(rotate)
+    keys.command("disable")(disable)
+    return keys
+
+
+def create(  # noqa: PLR0913 - each is an option of the command line
+    application: Annotated[str, typer.Argument(help="Whose events the key carries")],
+    kind: Annotated[str, typer.Option(help="server or browser")] = "server",
+    name: Annotated[str, typer.Option(help="What people know it by")] = "",
+    origin: Annotated[
+        list[str] | None, typer.Option(help="Allowed origin of a browser key; may be repeated")
+    ] = None,
+    backfill: Annotated[bool, typer.Option(help="May write back to the retention limit")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Make a key and print it: nobody can read it again."""
+    from libs.common.db.accounts import NewIngestKey  # noqa: PLC0415 - see the package
+
+    if kind not in ("server", "browser"):
+        fail("--kind takes server or browser")
+    if kind == "browser" and (not origin or backfill):
+        fail("a browser key needs --origin, and takes no --backfill")
+    key = NewIngestKey(application, kind, name or application, origin or (), backfill)
+    administration = open_administration(home)
+    made = run(administration.create_key(key))
+    typer.echo(made.text)
+
+
+def list_all(home: HomeOption = None) -> None:
+    """Show all keys, without their secrets."""
+    administration = open_administration(home)
+    for key in run(administration.keys()):
+        state = "enabled" if key["is_enabled"] else "disabled"
+        typer.echo(
+            f"{key['id']}  {state:<8}  {key['kind']:<7}  {key['application']:<24}  {key['name']}"
+        )
+
+
+def rotate(key_id: KeyArgument, home: HomeOption = None) -> None:
+    """Give a key a new secret and print it; the old one goes on working for a day."""
+    administration = open_administration(home)
+    made = run(administration.rotate_key(key_id))
+    typer.echo(made.text)
+
+
+def disable(key_id: KeyArgument, home: HomeOption = None) -> None:
+    """Refuse a key from now on (gateways notice within ten seconds)."""
+    administration = open_administration(home)
+    run(administration.disable_key(key_id))
+    typer.echo(f"Disabled {key_id}")

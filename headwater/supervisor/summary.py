@@ -1,0 +1,40 @@
+"""What the user is told once everything runs. Pure."""
+
+import json
+
+from headwater.home import State
+
+READY = "Headwater is up."
+
+
+def ready_text(state: State) -> str:
+    """Return the addresses, the login, a key, a line to paste, and how to stop."""
+    home = state.home
+    return "\n".join(
+        [
+            "",
+            READY,
+            f"  Console      {state.console_url}",
+            f"  Login        {state.admin_email}  {state.admin_password}",
+            f"  Ingest key   {state.ingest_key}",
+            f"  API token    {state.api_token}",
+            f"  Logs         {home}/logs",
+            f"  Stop         headwater down --home {home}",
+            "",
+            "Post an event:",
+            f"  {curl_line(state)}",
+            "Read it back:",
+            f"  curl -H 'Authorization: Bearer {state.api_token}' "
+            f"'{state.console_url}/api/v1/logging/logs?limit=1'",
+            "",
+        ]
+    )
+
+
+def curl_line(state: State) -> str:
+    """Return a command that posts one event, ready to be pasted."""
+    body = json.dumps({"events": [{"kind": "log", "level": "WARNING", "message": "hello"}]})
+    return (
+        f"curl -H 'Authorization: Bearer {state.ingest_key}' "
+        f"-H 'Content-Type: application/json' -d '{body}' {state.ingest_url}"
+    )
