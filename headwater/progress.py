@@ -4,6 +4,7 @@ The supervisor may run in the background while another process shows its progres
 is told are small messages that travel over a pipe as lines of JSON.
 """
 
+import asyncio
 import json
 import os
 import time
@@ -15,7 +16,7 @@ from typing import IO, Literal, Protocol
 from rich.console import Console
 from rich.status import Status
 
-Kind = Literal["begin", "end", "fail", "say", "ready"]
+Kind = Literal["begin", "end", "fail", "cancel", "say", "ready"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ class Progress:
         began = time.monotonic()
         try:
             yield
+        except asyncio.CancelledError:
+            self._listener(Message("cancel", name, text, time.monotonic() - began))
+            raise
         except BaseException:
             self._listener(Message("fail", name, text, time.monotonic() - began))
             raise
@@ -129,5 +133,5 @@ def line_of(message: Message) -> str | None:
             return f"  FAIL  {message.step:<12} {message.text:<58} {message.seconds:5.1f} s"
         case "say" | "ready":
             return message.text
-        case "begin":
+        case "begin" | "cancel":
             return None
