@@ -38,7 +38,7 @@ def level_name(value: str | int) -> str | None:
         if known is not None:
             return known
         folded = value.strip().upper()
-        if folded.isdigit() and len(folded) <= 2:
+        if len(folded) <= 2 and folded.isascii() and folded.isdigit():
             return level_name(int(folded))
         return _ALIASES.get(folded)
     if isinstance(value, bool) or not 1 <= value <= 24:

@@ -1,7 +1,7 @@
 """From a body to a batch: one pass in C for most events, the slow way for those that need it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -15,11 +15,10 @@ from libs.common.events.records import BatchHeader
 from libs.common.ids import batch_key, new_uuid7
 from services.ingest.domain.client_events import (
     ClientBatch,
-    batch_decoder,
     cap_texts,
     event_decoder,
 )
-from services.ingest.domain.errors import BatchTooLarge, InvalidBatch, MalformedBody
+from services.ingest.domain.envelope import read_envelope
 from services.ingest.domain.keys import IngestKeyRecord
 from services.ingest.domain.limits import SHORT_CAP_BYTES, BatchLimits, cut_text
 from services.ingest.domain.repair import (
@@ -32,6 +31,7 @@ from services.ingest.domain.repair import (
 )
 from services.ingest.domain.rows import BatchFacts, NeedsRepair, RowMaker
 
+_SDK_BYTES = 512
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -87,7 +87,7 @@ def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Re
 
     The same body gives the same verdict in every attempt.
     """
-    envelope = _decode_envelope(body, limits)
+    body, envelope = read_envelope(body, limits)
     batch_id = envelope.batch_id or new_uuid7(arrival.received_at)
     hits: Counter[str] = Counter()
     key = batch_key(arrival.key.application, batch_id)
@@ -117,7 +117,7 @@ def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Re
         arrival.key.id,
         arrival.received_at,
         arrival.body_hmac,
-        _sdk_name(envelope.sdk),
+        _sdk_name(envelope.sdk, redaction),
     )
     return Verdict(
         batch_id,
@@ -158,27 +158,8 @@ def _add_repaired(envelope: ClientBatch, positions: list[int], slow: _Slow) -> N
             slow.maker.add(event_decoder.decode(msgspec.json.encode(event)), position)
         except msgspec.ValidationError as error:
             slow.rejected[position] = invalid_field(error)
-        except Unmendable as error:
+        except (NeedsRepair, Unmendable) as error:
             slow.rejected[position] = error.reason
-
-
-def _decode_envelope(body: bytes, limits: BatchLimits) -> ClientBatch:
-    try:
-        body.decode()
-        envelope = batch_decoder.decode(body)
-    except msgspec.ValidationError as error:
-        raise InvalidBatch(str(error)) from error
-    except UnicodeDecodeError as error:
-        raise MalformedBody("the body is not UTF-8") from error
-    except RecursionError as error:
-        raise MalformedBody("nested too deeply") from error
-    except msgspec.DecodeError as error:
-        raise MalformedBody(str(error) if body else "empty body") from error
-    if not envelope.events:
-        raise InvalidBatch("the batch has no events")
-    if len(envelope.events) > limits.event_count:
-        raise BatchTooLarge(f"more than {limits.event_count} events")
-    return envelope
 
 
 @dataclass(slots=True)
@@ -217,14 +198,17 @@ def _facts(
     )
 
 
-def _sdk_name(raw: msgspec.Raw) -> str | None:
-    return _sdk_name_of(bytes(raw)) if len(raw) else None
+def _sdk_name(raw: msgspec.Raw, redaction: Redaction) -> str | None:
+    if not 0 < len(raw) <= _SDK_BYTES:
+        return None
+    return _sdk_name_of(bytes(raw), redaction.redact_text)
 
 
 @lru_cache(maxsize=256)
-def _sdk_name_of(raw: bytes) -> str | None:
+def _sdk_name_of(raw: bytes, redact: Callable[[str, Counter[str]], str]) -> str | None:
     """Return `name/version` of the sender's SDK; None where it says nothing usable."""
     sdk = msgspec.json.decode(raw)
     if not isinstance(sdk, dict) or not isinstance(sdk.get("name"), str):
         return None
-    return cut_text(f"{sdk['name']}/{sdk.get('version', '')}", 64)
+    name = clean_text(f"{sdk['name']}/{sdk.get('version', '')}")
+    return cut_text(redact(name, Counter()), 64)

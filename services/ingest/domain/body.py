@@ -5,6 +5,9 @@ import zlib
 from services.ingest.domain.errors import BodyTooLarge, MalformedBody, UnsupportedEncoding
 
 _GZIP = 16 + zlib.MAX_WBITS
+_WINDOW_BYTES = 256 * 1024
+"""What zlib gets at once: it copies what it leaves over, so members of 20 bytes would cost n²."""
+_MOST_MEMBERS = 1_000
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -24,22 +27,30 @@ def inflate(body: bytes, encoding: str, limit_bytes: int) -> bytes:
 
 
 def _gunzip(body: bytes, limit_bytes: int) -> bytes:
+    if not body:
+        raise MalformedBody("empty body")
+    rest = memoryview(body)
     parts: list[bytes] = []
     room = limit_bytes + 1
-    rest = body
+    member = zlib.decompressobj(_GZIP)
+    member_count = 1
     while rest:
-        member = zlib.decompressobj(_GZIP)
+        if member.eof:
+            member = zlib.decompressobj(_GZIP)
+            member_count += 1
+            if member_count > _MOST_MEMBERS:
+                raise MalformedBody(f"more than {_MOST_MEMBERS} gzip members")
+        window = rest[:_WINDOW_BYTES]
         try:
-            part = member.decompress(rest, room)
+            part = member.decompress(window, room)
         except zlib.error as error:
             raise MalformedBody("not gzip") from error
         room -= len(part)
         if room <= 0:
             raise BodyTooLarge(f"more than {limit_bytes} bytes after decompression")
-        if not member.eof:
-            raise MalformedBody("gzip stream cut off")
         parts.append(part)
-        rest = member.unused_data
-    if not parts:
-        raise MalformedBody("empty body")
+        # with room left nothing of the window stays unread, unless the member ended in it
+        rest = rest[len(window) - len(member.unused_data) :]
+    if not member.eof:
+        raise MalformedBody("gzip stream cut off")
     return b"".join(parts)

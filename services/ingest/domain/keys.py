@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from libs.common.access_keys import hash_secret, secret_matches, split_key
 from services.ingest.domain.errors import OriginRefused, Unauthorized
@@ -65,10 +64,10 @@ def origin_is_listed(origins: tuple[str, ...], origin: str) -> bool:
     """
     if "*" in origins or origin in origins:
         return True
-    parts = urlsplit(origin)
+    page_scheme, _, page_host = origin.partition("://")
     for entry in origins:
         scheme, _, host = entry.partition("://*.")
-        if host and parts.scheme == scheme and parts.netloc.endswith("." + host):
+        if host and page_scheme == scheme and page_host.endswith("." + host):
             return True
     return False
 

@@ -6,6 +6,7 @@ kinds, levels and times in other spellings are understood. What cannot be mended
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -17,8 +18,10 @@ from services.ingest.domain.limits import SHORT_CAP_BYTES, BatchLimits, cut_text
 
 _INT64_MAX = 2**63 - 1
 _EXACT_DIGITS = 17
-_LONGEST_NUMBER = 400
+_LONGEST_NUMBER = 800
 _TEXT_FIELDS = ("trace_id", "session_id", "user_id", "module")
+_UNIX_TIME = re.compile(r"-?[0-9]{9,16}|-?[0-9]{1,7}")
+"""Eight digits are a day: 20261124."""
 _SECONDS_LIMIT = 100_000_000_000
 """Numbers below it are seconds since 1970, above it milliseconds."""
 
@@ -34,7 +37,9 @@ class Unmendable(Exception):
 def decode_leniently(raw: bytes) -> dict[str, Any]:
     """Decode one event's JSON keeping every number exact; raises Unmendable."""
     try:
-        value = json.loads(raw, parse_int=_int, parse_float=_float, parse_constant=_constant)
+        value = json.loads(
+            raw, parse_int=exact_int, parse_float=exact_float, parse_constant=name_constant
+        )
     except (ValueError, RecursionError) as error:
         raise Unmendable("malformed_event") from error
     if not isinstance(value, dict):
@@ -93,22 +98,26 @@ def mend(event: dict[str, Any]) -> dict[str, Any]:
     exception = event.get("exception")
     if isinstance(exception, dict):
         for name in ("stacktrace", "cause"):
-            if isinstance(exception.get(name), str):
-                exception[name] = [{"raw": line} for line in exception[name].splitlines()]
+            frames = exception.get(name)
+            if isinstance(frames, str):
+                exception[name] = [{"raw": line} for line in frames.splitlines()]
+            elif isinstance(frames, dict):
+                exception[name] = [frames]
     event["extra_data"] = extra or None
     return event
 
 
 def invalid_field(error: msgspec.ValidationError) -> str:
     """Return the reason for an event that still does not fit: which field, never its value."""
-    message = str(error)
+    message, _, path = str(error).partition(" - at `$")
+    fields = [name.partition("[")[0] for name in path.rstrip("`").split(".")[1:]]
+    prefix = "invalid"
     if "missing required field" in message:
-        return "missing_" + message.rsplit("`", 2)[1]
-    if "`$.kind`" in message:
+        prefix = "missing"
+        fields.append(message.split("`")[1])
+    if fields == ["kind"]:
         return "unknown_kind"
-    _, _, path = message.partition("`$.")
-    name = path.split("`")[0].split("[")[0]
-    return f"invalid_{name.replace('.', '_')}" if name.isascii() and name else "invalid_event"
+    return "_".join([prefix, *fields]) if fields else "invalid_event"
 
 
 def _mend_level(event: dict[str, Any]) -> None:
@@ -139,23 +148,24 @@ def _mend_time(event: dict[str, Any], extra: dict[str, Any]) -> None:
 def _moment(value: Any) -> datetime | None:
     if isinstance(value, str):
         text = value.strip()
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            if not text.lstrip("-").isdigit() or len(text) > 16:
-                return None
-            value = int(text)
-        else:
-            try:
-                return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-            except OverflowError:
-                return None
+        # before ISO 8601, whose short forms read 1761123112345 as a day of the year 1761
+        if not _UNIX_TIME.fullmatch(text):
+            return _iso_moment(text)
+        value = int(text)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         seconds = value if abs(value) < _SECONDS_LIMIT else value / 1000
         return datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _iso_moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
 
 
@@ -172,22 +182,25 @@ def _mend_id(event: dict[str, Any], extra: dict[str, Any]) -> None:
         event["id"] = None
 
 
-def _int(text: str) -> int | str:
-    if len(text) > _LONGEST_NUMBER:
-        raise Unmendable("number_too_long")
+def exact_int(text: str) -> int | str:
+    """Read a number of JSON; as text where 64 bits do not hold it."""
     if len(text) < 19:
         return int(text)
+    if len(text) > 20:
+        return text
     value = int(text)
     return value if -_INT64_MAX - 1 <= value <= _INT64_MAX else text
 
 
-def _float(text: str) -> float | str:
-    if len(text) > _LONGEST_NUMBER * 2:
-        raise Unmendable("number_too_long")
+def exact_float(text: str) -> float | str:
+    """Read a number of JSON; as text where a double does not hold it."""
+    if len(text) > _LONGEST_NUMBER:
+        return text
     value = float(text)
     digits = text.lower().partition("e")[0].lstrip("-0.").replace(".", "")
     return value if math.isfinite(value) and len(digits) <= _EXACT_DIGITS else text
 
 
-def _constant(name: str) -> str:
+def name_constant(name: str) -> str:
+    """Return NaN, Infinity or -Infinity, which are no JSON, as text."""
     return name

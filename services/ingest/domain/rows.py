@@ -5,7 +5,7 @@ Every statement of `RowMaker.add` runs once an event; `bench/` watches what it c
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -24,10 +24,17 @@ from services.ingest.domain.repair import Unmendable, clean
 
 _VERSION_7 = 7
 _EMPTY_JSON_BYTES = 2
+_BEYOND = datetime.max.replace(tzinfo=UTC)
+"""Outside of every window."""
 
 
 class NeedsRepair(Exception):
-    """The event decoded, but only the slow way can bring it within the limits."""
+    """The event decoded, but only the slow way can give it the contract's form."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        """Why the event is rejected if it was mended already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +78,10 @@ class RowMaker:
     def add(self, event: ClientEvent, position: int) -> None:
         """Append the event's row. `position` is that in the body as sent, rejected events included.
 
-        Raises Unmendable where a value has no meaning, NeedsRepair where `repair` has to cut.
+        Raises Unmendable where a value has no meaning, NeedsRepair where `repair` may give it one.
         """
         if not self._is_ascii and exceeds_caps(event):
-            raise NeedsRepair
+            raise NeedsRepair("text_too_long")
         facts = self._facts
         extra: dict[str, object] | None = None
 
@@ -83,7 +90,7 @@ class RowMaker:
             created_at = facts.received_at
         else:
             if facts.skew:
-                created_at += facts.skew
+                created_at = _shift(created_at, facts.skew)
             if not facts.earliest <= created_at <= facts.latest:
                 extra = {"client_created_at": event.created_at}
                 created_at = facts.received_at
@@ -96,7 +103,7 @@ class RowMaker:
             extra = (extra or {}) | {"client_event_id": str(row_id)}
             row_id = self._derived_id(moment_ms, position)
 
-        json = self._json(event.extra_data, "{", "invalid_extra_data")
+        json = self._json(event.extra_data, "{", "invalid_extra_data", 2)
         if extra is not None:
             json = _merge(json, extra)
         source = facts.forced_source or event.source or facts.default_source
@@ -150,8 +157,8 @@ class RowMaker:
                 _level(event.level, "ERROR"),
                 thrown.type,
                 thrown.value or "",
-                self._json(thrown.stacktrace, "[", "invalid_exception_stacktrace"),
-                self._json(thrown.cause, "[", "invalid_exception_cause"),
+                self._json(thrown.stacktrace, "[", "invalid_exception_stacktrace", 3),
+                self._json(thrown.cause, "[", "invalid_exception_cause", 3),
                 event.trace_id or None,
                 event.session_id or None,
                 event.user_id or None,
@@ -203,24 +210,35 @@ class RowMaker:
             entropy = entropy_of(self._entropy, position)
         return uuid7(moment_ms, entropy)
 
-    def _json(self, raw: msgspec.Raw, opening: str, reason: str) -> str | None:
-        """Return a raw JSON value as text, None where it is absent, null or empty."""
+    def _json(self, raw: msgspec.Raw, opening: str, reason: str, depth: int) -> str | None:
+        """Return a raw JSON value as text, None where it is absent, null or empty.
+
+        `depth` is that of the value in its event.
+        """
         size = len(raw)
         if size <= _EMPTY_JSON_BYTES:
             if size and str(raw, "utf-8")[0] != opening:
-                raise Unmendable(reason)
+                raise NeedsRepair(reason)
             return None
         text = str(raw, "utf-8")
         if text[0] != opening:
             if text == "null":
                 return None
-            raise Unmendable(reason)
-        if size > 2 * self._limits.depth and (
-            text.count("{") + text.count("[") >= self._limits.depth
-            or text.count('":') > self._limits.object_keys
+            raise NeedsRepair(reason)
+        limits = self._limits
+        if size >= 2 * (limits.depth - depth) and (
+            text.count("{") + text.count("[") > limits.depth - depth
+            or text.count(":") > limits.object_keys
         ):
-            clean(msgspec.json.decode(raw), self._limits, depth=2)
+            clean(msgspec.json.decode(raw), limits, depth)
         return text
+
+
+def _shift(moment: datetime, skew: timedelta) -> datetime:
+    try:
+        return moment + skew
+    except OverflowError:
+        return _BEYOND
 
 
 def _level(level: str | None, default: str) -> str:
@@ -235,4 +253,5 @@ def _level(level: str | None, default: str) -> str:
 def _merge(json: str | None, extra: dict[str, object]) -> str:
     """Put what the gateway has to say in front of the sender's object; the sender's keys stay."""
     ours = msgspec.json.encode(extra).decode()
-    return ours if json is None else f"{ours[:-1]},{json[1:].lstrip()}"
+    rest = "}" if json is None else json[1:].lstrip()
+    return ours if rest == "}" else f"{ours[:-1]},{rest}"
