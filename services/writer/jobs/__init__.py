@@ -1,0 +1,1 @@
+"""Upkeep beside the consumer: slices ahead, day partitions, index summaries."""

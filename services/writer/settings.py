@@ -1,0 +1,54 @@
+"""Settings of the writer."""
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from libs.common.kafka.consumer import LoopLimits
+from libs.common.kafka.reader import ReaderLimits
+from libs.common.settings import CommonSettings
+from libs.common.topics import TELEMETRY
+
+
+class WriterSettings(CommonSettings):
+    """What the writer reads, `HEADWATER_…`."""
+
+    telemetry_topic: str = TELEMETRY.name
+    health_port: int = Field(default=0, description="Of /healthz, /readyz, /metrics; 0 = any")
+    slow_request: timedelta = Field(
+        default=timedelta(seconds=1), description="Requests that took longer are kept raw"
+    )
+    slow_query: timedelta = Field(
+        default=timedelta(milliseconds=500), description="Queries that took longer are kept raw"
+    )
+    writer_session: timedelta = Field(
+        default=timedelta(seconds=6), description="Silence after which the group gives us up"
+    )
+    writer_transaction_events: int = Field(
+        default=20_000, description="Events after which a transaction takes no more records"
+    )
+    writer_transaction_bytes: int = 32 * 1024 * 1024
+    writer_stall: timedelta = Field(
+        default=timedelta(seconds=60), description="Lag without any progress ends the process"
+    )
+    writer_failpoint: str = Field(
+        default="",
+        description="For fault tests: (after_claim|before_commit|after_commit):(kill|freeze)[:n]",
+    )
+
+    def slow_from_ms(self) -> dict[str, float]:
+        """Return from which duration on a sample of a kind is kept raw."""
+        ms = timedelta(milliseconds=1)
+        return {"request": self.slow_request / ms, "query": self.slow_query / ms}
+
+    def reader_limits(self) -> ReaderLimits:
+        """Return the times of the group protocol."""
+        return ReaderLimits(session=self.writer_session, heartbeat=self.writer_session / 4)
+
+    def loop_limits(self) -> LoopLimits:
+        """Return how much one transaction takes."""
+        return LoopLimits(
+            weight=self.writer_transaction_events,
+            value_bytes=self.writer_transaction_bytes,
+            stall=self.writer_stall,
+        )

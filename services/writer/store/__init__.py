@@ -1,0 +1,1 @@
+"""The writer's transaction, and the DDL that makes slices."""
