@@ -1,0 +1,1 @@
+"""Pure rules: filters, scope, windows, the ledger's law, and the errors."""

@@ -1,0 +1,214 @@
+"""Which logs a request asks for: its query parameters, checked and typed."""
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+
+from libs.common.events import level_name
+from libs.common.http.paging import DEFAULT_LIMIT, MAX_LIMIT
+from libs.common.text import parse_text
+from services.query.domain.errors import InvalidParameter
+
+MAX_VALUE_LENGTH = 2_000
+MAX_VALUES = 100
+MAX_PIECES = 20
+MAX_EXTRA_DEPTH = 16
+MAX_INTEGER = 2**31 - 1
+
+Value = str | int
+Values = tuple[Value, ...]
+_T = TypeVar("_T")
+
+TEXT_COLUMNS = (
+    "application",
+    "environment",
+    "release",
+    "source",
+    "module",
+    "trace_id",
+    "session_id",
+    "user_id",
+    "request_path",
+)
+COLUMNS = (*TEXT_COLUMNS, "level", "request_method", "status_code")
+RANGES = ("status_code_min", "status_code_max", "duration_ms_min", "duration_ms_max")
+MOMENTS = {"from": "since", "start_time": "since", "to": "until", "end_time": "until"}
+
+
+@dataclass(frozen=True)
+class LogFilters:
+    """What rows must satisfy. Values of one field are alternatives, fields add up."""
+
+    included: tuple[tuple[str, Values], ...] = ()
+    excluded: tuple[tuple[str, Values], ...] = ()
+    ranges: tuple[tuple[str, float], ...] = ()
+    extra_included: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Dotted path into `extra_data`, and the alternatives."""
+    extra_excluded: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    pieces: tuple[str, ...] = ()
+    since: datetime | None = None
+    """Rows at this moment or later."""
+    until: datetime | None = None
+    """Rows before this moment."""
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    """A whole request for a page of logs."""
+
+    filters: LogFilters
+    limit: int = DEFAULT_LIMIT
+    cursor: str | None = None
+
+
+def parse_log_query(pairs: Iterable[tuple[str, str]]) -> LogQuery:
+    """Read query parameters; raises InvalidParameter that names the first wrong one."""
+    grouped: dict[str, list[str]] = {}
+    for name, text in pairs:
+        _check_value(name, text)
+        grouped.setdefault(name, []).append(text)
+    limit = _single(grouped, "limit")
+    cursor = _single(grouped, "cursor")
+    return LogQuery(
+        filters=_filters(grouped),
+        limit=DEFAULT_LIMIT if limit is None else parse_limit(limit),
+        cursor=cursor,
+    )
+
+
+def parse_limit(text: str) -> int:
+    """Read `limit`; raises InvalidParameter."""
+    limit = _integer("limit", text)
+    if not 1 <= limit <= MAX_LIMIT:
+        raise InvalidParameter("limit", f"must be 1 to {MAX_LIMIT}")
+    return limit
+
+
+def parse_moment(name: str, text: str) -> datetime:
+    """Read an RFC 3339 time with its zone (no zone counts as UTC); raises InvalidParameter."""
+    # a + that was not percent-encoded arrives as a blank
+    cleaned = text.strip().replace(" +", "+")
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", cleaned):
+        cleaned += "T00:00:00Z"
+    cleaned = re.sub(r" (\d{2}:?\d{2})$", r"+\1", cleaned)
+    try:
+        moment = msgspec.convert(cleaned, datetime)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError, ValueError) as error:
+        raise InvalidParameter(name, "must be a time such as 2026-11-23T10:00:00Z") from error
+
+
+def _filters(grouped: dict[str, list[str]]) -> LogFilters:
+    included: dict[str, Values] = {}
+    excluded: dict[str, Values] = {}
+    extra_included: dict[str, tuple[str, ...]] = {}
+    extra_excluded: dict[str, tuple[str, ...]] = {}
+    ranges: dict[str, float] = {}
+    moments: dict[str, datetime] = {}
+    pieces: list[str] = []
+    for name, texts in grouped.items():
+        field = name.removesuffix("!")
+        is_exclusion = field != name
+        if field in COLUMNS:
+            (excluded if is_exclusion else included)[field] = _column_values(name, field, texts)
+        elif field.startswith("extra."):
+            path = field.removeprefix("extra.")
+            _check_path(name, path)
+            (extra_excluded if is_exclusion else extra_included)[path] = tuple(sorted(set(texts)))
+        elif name in RANGES:
+            ranges[name] = _finite(name, _only(name, texts))
+        elif name in MOMENTS:
+            bound = MOMENTS[name]
+            if bound in moments:
+                raise InvalidParameter(name, "the same bound is given twice")
+            moments[bound] = parse_moment(name, _only(name, texts))
+        elif name == "text":
+            pieces = [piece for text in texts for piece in parse_text(text)]
+            if len(pieces) > MAX_PIECES:
+                raise InvalidParameter(name, f"at most {MAX_PIECES} words or phrases")
+        else:
+            raise InvalidParameter(name, "no such parameter")
+    made = LogFilters(
+        included=_sorted(included),
+        excluded=_sorted(excluded),
+        ranges=tuple(sorted(ranges.items())),
+        extra_included=_sorted(extra_included),
+        extra_excluded=_sorted(extra_excluded),
+        pieces=tuple(dict.fromkeys(pieces)),
+    )
+    return replace(made, since=moments.get("since"), until=moments.get("until"))
+
+
+def _column_values(name: str, field: str, texts: list[str]) -> Values:
+    if len(texts) > MAX_VALUES:
+        raise InvalidParameter(name, f"at most {MAX_VALUES} values")
+    read = _READERS.get(field)
+    values = set(texts) if read is None else {read(name, text) for text in texts}
+    return tuple(sorted(values, key=str))
+
+
+def _level(name: str, text: str) -> Value:
+    level = level_name(text)
+    if level is None:
+        raise InvalidParameter(name, "must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    return level
+
+
+def _method(_: str, text: str) -> Value:
+    return text.upper()
+
+
+def _integer(name: str, text: str) -> int:
+    if not re.fullmatch(r"\d{1,10}", text, re.ASCII) or int(text) > MAX_INTEGER:
+        raise InvalidParameter(name, "must be a whole number")
+    return int(text)
+
+
+_READERS: dict[str, Callable[[str, str], Value]] = {
+    "level": _level,
+    "request_method": _method,
+    "status_code": _integer,
+}
+
+
+def _finite(name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise InvalidParameter(name, "must be a number") from error
+    if not math.isfinite(number):
+        raise InvalidParameter(name, "must be a finite number")
+    return number
+
+
+def _check_value(name: str, text: str) -> None:
+    if "\0" in name or "\0" in text:
+        raise InvalidParameter(name.replace("\0", ""), "holds a NUL character")
+    if len(text) > MAX_VALUE_LENGTH or len(name) > MAX_VALUE_LENGTH:
+        raise InvalidParameter(name[:100], f"longer than {MAX_VALUE_LENGTH} characters")
+
+
+def _check_path(name: str, path: str) -> None:
+    keys = path.split(".")
+    if not all(keys) or len(keys) > MAX_EXTRA_DEPTH:
+        raise InvalidParameter(name, "must be extra. and a dotted path of keys")
+
+
+def _single(grouped: dict[str, list[str]], name: str) -> str | None:
+    texts = grouped.pop(name, None)
+    return None if texts is None else _only(name, texts)
+
+
+def _only(name: str, texts: list[str]) -> str:
+    if len(texts) != 1:
+        raise InvalidParameter(name, "may be given once")
+    return texts[0]
+
+
+def _sorted(by_name: dict[str, _T]) -> tuple[tuple[str, _T], ...]:
+    return tuple(sorted(by_name.items()))

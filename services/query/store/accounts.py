@@ -1,0 +1,172 @@
+"""Signing in: users by e-mail, sessions by their cookie's hash, API tokens by id."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from libs.common.access_keys import secret_matches
+from libs.common.db.accounts import record_audit
+from libs.common.db.tables import ApiToken, Session, User
+from services.query.domain.scope import Scope, scope_of
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who asks."""
+
+    user_id: UUID
+    email: str
+    role: str
+    scope: Scope
+    session_hash: bytes | None = None
+    """Set where a cookie proved it, not a token."""
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a login is checked against."""
+
+    user_id: UUID
+    email: str
+    password_hash: str | None
+
+
+def hash_cookie(cookie: str) -> bytes:
+    """Hash a session's cookie; it is random, so a fast hash is right."""
+    return hashlib.sha256(cookie.encode()).digest()
+
+
+class AccountStore:
+    """Reads and writes users' sessions."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def credentials(self, email: str) -> Credentials | None:
+        """Return an active user's credentials."""
+        async with self._engine.connect() as connection:
+            row = (
+                await connection.execute(
+                    select(User.id, User.email, User.password_hash).where(
+                        func.lower(User.email) == func.lower(email), User.is_active
+                    )
+                )
+            ).first()
+        return None if row is None else Credentials(row.id, row.email, row.password_hash)
+
+    async def credentials_of(self, user_id: UUID) -> Credentials | None:
+        """Return an active user's credentials by id."""
+        async with self._engine.connect() as connection:
+            row = (
+                await connection.execute(
+                    select(User.id, User.email, User.password_hash).where(
+                        User.id == user_id, User.is_active
+                    )
+                )
+            ).first()
+        return None if row is None else Credentials(row.id, row.email, row.password_hash)
+
+    async def open_session(
+        self, user_id: UUID, cookie_hash: bytes, expires_at: datetime, user_agent: str | None
+    ) -> Identity | None:
+        """Store a new session and drop the user's expired ones. None: the user is gone."""
+        async with self._engine.begin() as connection:
+            user = (await connection.execute(_USER.where(User.id == user_id))).first()
+            if user is None:
+                return None
+            await connection.execute(
+                delete(Session).where(
+                    Session.user_id == user_id, Session.expires_at < func.clock_timestamp()
+                )
+            )
+            await connection.execute(
+                insert(Session).values(
+                    token_hash=cookie_hash,
+                    user_id=user_id,
+                    expires_at=expires_at,
+                    user_agent=user_agent,
+                )
+            )
+            await record_audit(connection, user.email, "session.open", str(user_id), {})
+        return _identity(user, cookie_hash)
+
+    async def close_session(self, identity: Identity) -> None:
+        """Revoke one session."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                delete(Session).where(Session.token_hash == identity.session_hash)
+            )
+            await record_audit(
+                connection, identity.email, "session.close", str(identity.user_id), {}
+            )
+
+    async def by_cookie(
+        self, cookie_hash: bytes, now: datetime, sliding: timedelta | None
+    ) -> Identity | None:
+        """Return whose session it is; with `sliding`, one past its half is prolonged by use."""
+        async with self._engine.connect() as connection:
+            row = (
+                await connection.execute(
+                    _USER.add_columns(Session.expires_at)
+                    .join(Session, Session.user_id == User.id)
+                    .where(Session.token_hash == cookie_hash, Session.expires_at > now)
+                )
+            ).first()
+            if row is not None and sliding is not None and row.expires_at - now < sliding / 2:
+                await connection.execute(
+                    update(Session)
+                    .where(Session.token_hash == cookie_hash)
+                    .values(expires_at=now + sliding)
+                )
+                await connection.commit()
+        return None if row is None else _identity(row, cookie_hash)
+
+    async def by_token(self, token_id: str, secret: str, now: datetime) -> Identity | None:
+        """Return whose API token it is."""
+        async with self._engine.connect() as connection:
+            row = (
+                await connection.execute(
+                    _USER.add_columns(ApiToken.secret_hash, ApiToken.expires_at)
+                    .join(ApiToken, ApiToken.user_id == User.id)
+                    .where(ApiToken.id == token_id, ApiToken.revoked_at.is_(None))
+                )
+            ).first()
+        if row is None or not secret_matches(secret, row.secret_hash):
+            return None
+        if row.expires_at is not None and row.expires_at <= now:
+            return None
+        return _identity(row, None)
+
+    async def set_password(self, identity: Identity, password_hash: str) -> None:
+        """Change the own password and revoke all sessions of the user."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                update(User)
+                .where(User.id == identity.user_id)
+                .values(password_hash=password_hash, updated_at=func.clock_timestamp())
+            )
+            await revoke_sessions(connection, identity.user_id)
+            await record_audit(
+                connection, identity.email, "user.password", str(identity.user_id), {}
+            )
+
+
+async def revoke_sessions(connection: AsyncConnection, user_id: UUID) -> None:
+    """End all sessions of a user, in the caller's transaction."""
+    await connection.execute(delete(Session).where(Session.user_id == user_id))
+
+
+_USER = select(User.id, User.email, User.role, User.subjects).where(User.is_active)
+
+
+def _identity(row: Any, session_hash: bytes | None) -> Identity:
+    return Identity(row.id, row.email, row.role, scope_of(row.role, row.subjects), session_hash)

@@ -1,0 +1,75 @@
+"""Counting raw logs by level and source over time, under a time limit."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from libs.common.clock import Clock
+from libs.common.db.tables import AppLog
+from services.query.domain.buckets import EPOCH, StatisticsQuery
+from services.query.domain.scope import Scope
+from services.query.domain.windows import Window
+from services.query.store.log_conditions import row_conditions
+from services.query.store.walk import SliceWalker, Walk
+
+_C = AppLog.__table__.c
+
+
+@dataclass
+class Tally:
+    """Counts of one bucket, or of all. `count` adds the SDKs' own de-duplication, rows does not."""
+
+    count: int = 0
+    rows: int = 0
+    by_level: Counter[str] = field(default_factory=Counter)
+    by_source: Counter[str] = field(default_factory=Counter)
+
+    def add(self, level: str, source: str, count: int, rows: int) -> None:
+        self.count += count
+        self.rows += rows
+        self.by_level[level] += count
+        self.by_source[source] += count
+
+
+@dataclass(frozen=True)
+class LogStatistics:
+    """What was counted, and up to where."""
+
+    total: Tally
+    buckets: dict[datetime, Tally]
+    searched_to: datetime | None
+
+
+class LogStatisticsStore:
+    """Counts logs, never without a `Scope`."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock, budget: timedelta) -> None:
+        self._walker = SliceWalker(engine, clock)
+        self._budget = budget
+
+    async def count(self, scope: Scope, query: StatisticsQuery) -> LogStatistics:
+        """Count the rows of a range; raises SearchTooSlow."""
+        total = Tally()
+        buckets: dict[datetime, Tally] = {}
+        if scope.sees_nothing:
+            return LogStatistics(total, buckets, None)
+        conditions = row_conditions(query.filters, scope)
+        start = func.date_bin(literal(query.interval), _C.created_at, literal(EPOCH))
+        bucket = start.label("bucket")
+
+        async def visit(connection: AsyncConnection, window: Window) -> bool:
+            statement = (
+                select(bucket, _C.level, _C.source, func.sum(_C.count), func.count())
+                .where(*conditions, _C.created_at >= window.lower, _C.created_at < window.upper)
+                .group_by(bucket, _C.level, _C.source)
+            )
+            for moment, level, source, count, rows in await connection.execute(statement):
+                total.add(level, source, int(count), rows)
+                buckets.setdefault(moment, Tally()).add(level, source, int(count), rows)
+            return False
+
+        walk = Walk("app_logs", query.range, newest_first=True, budget=self._budget)
+        return LogStatistics(total, buckets, await self._walker.walk(walk, visit))
