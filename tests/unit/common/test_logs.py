@@ -1,0 +1,86 @@
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from libs.common.telemetry.logs import RepeatFilter, configure_logs, get_logger
+from libs.common.telemetry.trace import current_trace_id
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """Standard error of a process that has configured its logs."""
+    out = io.StringIO()
+    monkeypatch.setattr("sys.stderr", out)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure_logs("ingest", "INFO")
+    yield out
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(out: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_line_is_one_json_object_with_service_and_trace_id(written: io.StringIO) -> None:
+    token = current_trace_id.set("t-1")
+    get_logger("here").info("published", batch_count=3)
+    current_trace_id.reset(token)
+
+    (line,) = lines(written)
+    assert line.pop("at").endswith("Z")
+    assert line == {
+        "event": "published",
+        "batch_count": 3,
+        "level": "info",
+        "logger": "here",
+        "service": "ingest",
+        "trace_id": "t-1",
+    }
+
+
+def test_line_outside_of_a_request_has_no_trace_id(written: io.StringIO) -> None:
+    get_logger("here").info("started")
+
+    assert "trace_id" not in lines(written)[0]
+
+
+def test_lines_of_libraries_have_the_same_form(written: io.StringIO) -> None:
+    logging.getLogger("some.library").warning("slow: %d ms", 7)
+
+    (line,) = lines(written)
+    assert (line["event"], line["service"], line["level"]) == ("slow: 7 ms", "ingest", "warning")
+
+
+def test_below_the_level_nothing_is_written(written: io.StringIO) -> None:
+    get_logger("here").debug("detail")
+
+    assert written.getvalue() == ""
+
+
+def test_exception_stays_on_one_line(written: io.StringIO) -> None:
+    try:
+        raise ValueError("broken\nin two")
+    except ValueError:
+        get_logger("here").exception("failed")
+
+    (line,) = lines(written)
+    assert line["exception"][0]["exc_type"] == "ValueError"
+
+
+def test_what_repeats_is_cut_off_and_comes_back_later() -> None:
+    repeats = RepeatFilter()
+
+    def passes(at: float) -> bool:
+        record = logging.makeLogRecord({"msg": "no broker %s", "created": at})
+        return repeats.filter(record)
+
+    assert [passes(1.0) for _ in range(12)] == [True] * 10 + [False] * 2
+    assert passes(12.0)

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from libs.common.settings import CommonSettings, InstallationSettings, KafkaSettings
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "KAFKA_BOOTSTRAP", "INSTALLATION_SECRET_FILE", "LISTEN_FD"):
+        monkeypatch.delenv(f"HEADWATER_{name}", raising=False)
+
+
+def test_settings_come_from_prefixed_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADWATER_DATABASE_URL", "postgresql://u:p@h/n")
+    monkeypatch.setenv("HEADWATER_LISTEN_FD", "7")
+    monkeypatch.setenv("HEADWATER_KAFKA_BOOTSTRAP", "a:1,b:2")
+
+    settings = CommonSettings()
+
+    assert settings.database_url.get_secret_value() == "postgresql://u:p@h/n"
+    assert settings.listen_fd == 7
+    assert KafkaSettings().bootstrap == "a:1,b:2"
+
+
+def test_a_password_does_not_show_when_settings_are_printed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HEADWATER_DATABASE_URL", "postgresql://u:topsecret@h/n")
+
+    assert "topsecret" not in repr(CommonSettings())
+
+
+def test_what_must_be_given_is_named_when_missing() -> None:
+    with pytest.raises(ValidationError, match="database_url"):
+        CommonSettings()
+    with pytest.raises(ValidationError, match="bootstrap"):
+        KafkaSettings()
+
+
+def test_settings_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADWATER_DATABASE_URL", "postgresql://h/n")
+    settings = CommonSettings()
+
+    with pytest.raises(ValidationError):
+        settings.log_level = "DEBUG"  # type: ignore[misc]  # mypy sees it too
+
+
+def test_installation_secret_is_read_without_its_line_end(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(b"s" * 32 + b"\n")
+
+    assert InstallationSettings(installation_secret_file=file).installation_secret() == b"s" * 32
+
+
+def test_short_installation_secret_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(b"s" * 31 + b"\n\n")
+
+    with pytest.raises(ValueError, match="at least 32 bytes"):
+        InstallationSettings(installation_secret_file=file).installation_secret()
