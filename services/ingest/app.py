@@ -3,13 +3,19 @@
 import asyncio
 import os
 import socket
+from collections.abc import Callable
+from datetime import timedelta
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from libs.common.clock import SystemClock
 from libs.common.db.engine import create_engine
 from libs.common.http.health import health_routes
+from libs.common.http.problems import Problem
 from libs.common.ids import new_uuid7
 from libs.common.kafka.connection import connection_options
 from libs.common.kafka.producer import KafkaPublisher
@@ -22,6 +28,7 @@ from libs.common.telemetry.trace import TraceMiddleware
 from services.ingest.api import batches, replay
 from services.ingest.api.batches import BatchEndpoint, BatchRoute
 from services.ingest.api.replay import ReplayEndpoint
+from services.ingest.domain.inflight import Inflight
 from services.ingest.domain.ledger import Ledger
 from services.ingest.domain.quota import Quotas
 from services.ingest.jobs.upkeep import Upkeep
@@ -32,13 +39,16 @@ from services.ingest.store.ledger import LedgerStore
 
 log = get_logger(__name__)
 
+START_PATIENCE = timedelta(seconds=3)
+START_GLANCE = timedelta(milliseconds=20)
+
 
 class RedactionRules:
     """The redaction engine in the form that the domain asks for."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        self.suspect_events = redactor.suspect_events
+        self.redact_raw = redactor.redact_raw
         self.redact_events = redactor.redact_events
         self.redact_text = redactor.redact_text
         self.strip_literals = strip_sql_literals
@@ -51,6 +61,24 @@ def route_paths(endpoints: dict[str, ASGIApp], others: ASGIApp) -> ASGIApp:
         await endpoints.get(scope["path"], others)(scope, receive, send)
 
     return app
+
+
+async def _wait_until(is_ready: Callable[[], bool], stop: asyncio.Event) -> None:
+    """Wait a moment for keys and Kafka: until then connections queue, so that a restart shows less.
+
+    Not for long: the process answers what it can, and `/readyz` says what is missing.
+    """
+    for _ in range(START_PATIENCE // START_GLANCE):
+        if is_ready() or stop.is_set():
+            return
+        await asyncio.sleep(START_GLANCE.total_seconds())
+
+
+async def _answer_no_route(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    reason = {404: "not_found", 405: "method_not_allowed"}.get(status, "internal_error")
+    problem = Problem(status, reason)
+    return Response(problem.body(), status, problem.headers())
 
 
 async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
@@ -69,7 +97,7 @@ async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
     upkeep = Upkeep(settings, keys, ledger, store)
 
     producer = KafkaPublisher(connection_options(KafkaSettings()), clock)
-    publisher = BatchPublisher(producer, settings.telemetry_topic, metrics, clock)
+    publisher = BatchPublisher(producer, settings.telemetry_topic, ledger, metrics, clock)
     route = BatchRoute(
         settings=settings,
         limits=settings.limits(),
@@ -77,7 +105,7 @@ async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
         quotas=Quotas(),
         redaction=redaction,
         publisher=publisher,
-        ledger=ledger,
+        inflight=Inflight(settings.inflight_bytes),
         metrics=metrics,
         clock=clock,
         secret=secret,
@@ -93,7 +121,10 @@ async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
             parts["kafka"] = "never connected"
         return parts
 
-    others = Starlette(routes=health_routes(watch, missing, metrics))
+    others = Starlette(
+        routes=health_routes(watch, missing, metrics),
+        exception_handlers={HTTPException: _answer_no_route},
+    )
     app = route_paths(
         {batches.PATH: BatchEndpoint(route), replay.PATH: ReplayEndpoint(route)}, others
     )
@@ -107,6 +138,7 @@ async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
             tasks.create_task(producer.watch(), name="producer watch"),
             tasks.create_task(upkeep.run(publisher, producer, clock, watch), name="upkeep"),
         ]
+        await _wait_until(lambda: keys.refreshed_at is not None and producer.is_ready, stop)
         await server.start()
         await stop.wait()
         log.info("draining")

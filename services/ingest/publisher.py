@@ -1,5 +1,8 @@
 """Publishing accepted batches to `telemetry`."""
 
+import asyncio
+from collections import Counter
+
 from libs.common.clock import Clock
 from libs.common.events import encode_batch
 from libs.common.kafka.producer import (
@@ -12,15 +15,18 @@ from libs.common.kafka.producer import (
 from libs.common.telemetry.metrics import Metrics
 from services.ingest.domain.batch import Verdict
 from services.ingest.domain.errors import RecordRefused, Unavailable
-from services.ingest.domain.ledger import Tally
+from services.ingest.domain.ledger import Ledger, Tally
 
 
 class BatchPublisher:
     """Puts a verdict's record into Kafka and books the events' fate."""
 
-    def __init__(self, publisher: Publisher, topic: str, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self, publisher: Publisher, topic: str, ledger: Ledger, metrics: Metrics, clock: Clock
+    ) -> None:
         self._publisher = publisher
         self._topic = topic
+        self._ledger = ledger
         self._clock = clock
         self._seconds = metrics.histogram("headwater_ingest_publish_seconds")
         events = metrics.counter("headwater_ingest_events_total")
@@ -29,17 +35,17 @@ class BatchPublisher:
         self._unknown = events.labels("unknown")
         self.paused_reason: str | None = None
 
-    async def publish(self, verdict: Verdict, tally: Tally | None) -> Receipt | None:
+    async def publish(self, verdict: Verdict) -> Receipt | None:
         """Return once Kafka has the record; raises RecordRefused or Unavailable.
 
         Events count as received where they became accepted, rejected or unknown; what is certainly
-        not published will come again and counts then. A tally of None books nothing (replays).
+        not published will come again and counts then. A replayed letter was counted long ago.
         """
         if self.paused_reason is not None:
             raise Unavailable(self.paused_reason)
         accepted_count = verdict.record.event_count
         if accepted_count == 0:
-            self._book(verdict, tally, accepted=0, unknown=0)
+            self._book(verdict, accepted=0, unknown=0)
             return None
         started = self._clock.monotonic()
         try:
@@ -47,23 +53,26 @@ class BatchPublisher:
                 self._topic, verdict.record_key, encode_batch(verdict.record)
             )
         except OutcomeUnknown as error:
-            self._book(verdict, tally, accepted=0, unknown=accepted_count)
+            self._book(verdict, accepted=0, unknown=accepted_count)
             raise Unavailable("Kafka did not acknowledge in time") from error
+        except asyncio.CancelledError:
+            # the drain's grace time is over; the record may be on its way
+            self._book(verdict, accepted=0, unknown=accepted_count)
+            raise
         except NotPublished as error:
             raise Unavailable("Kafka cannot be reached") from error
         except RecordTooLarge as error:
             raise RecordRefused("send the batch in smaller parts") from error
         self._seconds.observe(self._clock.monotonic() - started)
-        self._book(verdict, tally, accepted=accepted_count, unknown=0)
+        self._book(verdict, accepted=accepted_count, unknown=0)
         return receipt
 
-    def _book(self, verdict: Verdict, tally: Tally | None, *, accepted: int, unknown: int) -> None:
+    def _book(self, verdict: Verdict, *, accepted: int, unknown: int) -> None:
+        header = verdict.record.header
+        if header.letter_id is not None:
+            return
         self._accepted.inc(accepted)
         self._unknown.inc(unknown)
         self._rejected.inc(len(verdict.rejected))
-        if tally is None:
-            return
-        tally.received += verdict.event_count
-        tally.accepted += accepted
-        tally.unknown += unknown
-        tally.rejected.update(verdict.rejected.values())
+        counts = Tally(verdict.event_count, accepted, unknown, Counter(verdict.rejected.values()))
+        self._ledger.book(header.key_id, header.received_at, counts)

@@ -95,8 +95,7 @@ class KafkaPublisher:
         self._producer: AIOKafkaProducer | None = None
         self._replacing = asyncio.Lock()
         self._generation = 0
-        self._waiting_count = 0
-        self._last_acknowledged = clock.monotonic()
+        self._silent_since: float | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.on_replaced: Callable[[], None] | None = None
 
@@ -107,10 +106,13 @@ class KafkaPublisher:
 
     @property
     def seconds_since_acknowledged(self) -> float:
-        """Return how long nothing was acknowledged while sends wait; 0 while none waits."""
-        if self._waiting_count == 0:
+        """Return how long Kafka has owed acknowledgements and given none; 0 while it owes none.
+
+        Sends that timed out count too, or a producer that few use would stay broken for ever.
+        """
+        if self._silent_since is None:
             return 0.0
-        return self._clock.monotonic() - self._last_acknowledged
+        return self._clock.monotonic() - self._silent_since
 
     async def start(self) -> None:
         """Connect; raises what aiokafka raises when the cluster cannot be reached in time."""
@@ -123,18 +125,18 @@ class KafkaPublisher:
         producer, generation = self._producer, self._generation
         if producer is None:
             raise NotPublished("not connected to Kafka")
-        if self._waiting_count == 0:
-            self._last_acknowledged = self._clock.monotonic()
-        self._waiting_count += 1
+        self._expect_answer()
         delivery: asyncio.Future[Any] | None = None
         try:
             async with asyncio.timeout(self._deadline_s):
                 delivery = await producer.send(topic, value, key)
-                metadata = await delivery
+                # shielded: cancelling takes nothing back, and a late answer shows that Kafka lives
+                metadata = await asyncio.shield(delivery)
         except TimeoutError as error:
             if delivery is None:
                 raise NotPublished("no room in the queue to Kafka") from error
-            # cancelling the future takes nothing back: the record is usually delivered later
+            self._expect_answer()
+            delivery.add_done_callback(self._hear_late)
             raise OutcomeUnknown("no acknowledgement within the deadline") from error
         except MessageSizeTooLargeError as error:
             self._replace_soon(generation, error)
@@ -148,9 +150,7 @@ class KafkaPublisher:
             if delivery is None:
                 raise NotPublished(str(error)) from error
             raise OutcomeUnknown(repr(error)) from error
-        finally:
-            self._waiting_count -= 1
-        self._last_acknowledged = self._clock.monotonic()
+        self._silent_since = None
         if metadata.offset is None or metadata.offset < 0:
             return None
         return Receipt(metadata.partition, metadata.offset)
@@ -158,11 +158,11 @@ class KafkaPublisher:
     async def watch(self) -> None:
         """Connect when not connected, replace a producer that has been silent; runs for ever."""
         while True:
-            await asyncio.sleep(1)
             if self._producer is None:
                 await self._replace(self._generation, "not connected")
             elif self.seconds_since_acknowledged > self._limits.silence.total_seconds():
                 await self._replace(self._generation, "nothing acknowledged for long")
+            await asyncio.sleep(1)
 
     async def pause(self) -> None:
         """Let go of the producer: afterwards nothing it held can still reach Kafka."""
@@ -177,6 +177,14 @@ class KafkaPublisher:
         for task in tuple(self._tasks):
             task.cancel()
         await self.pause()
+
+    def _expect_answer(self) -> None:
+        if self._silent_since is None:
+            self._silent_since = self._clock.monotonic()
+
+    def _hear_late(self, delivery: asyncio.Future[Any]) -> None:
+        if not delivery.cancelled() and delivery.exception() is None:
+            self._silent_since = None
 
     def _replace_soon(self, generation: int, error: Exception) -> None:
         task = asyncio.create_task(self._replace(generation, repr(error)))
@@ -196,7 +204,7 @@ class KafkaPublisher:
                 return
             old, self._producer = self._producer, made
             self._generation += 1
-            self._last_acknowledged = self._clock.monotonic()
+            self._silent_since = None
         if old is not None:
             if self.on_replaced is not None:
                 self.on_replaced()

@@ -1,5 +1,7 @@
 """Cross-origin rules: pages on a browser key's list may post, without credentials."""
 
+from collections.abc import Iterable
+
 from libs.common.http.problems import Problem
 from services.ingest.api.requests import RequestHead
 from services.ingest.domain.keys import IngestKeyRecord, origin_is_listed
@@ -12,9 +14,9 @@ _EXPOSED_HEADERS = b"retry-after, x-trace-id"
 Headers = list[tuple[bytes, bytes]]
 
 
-def answer_headers(key: IngestKeyRecord | None, origin: str | None) -> Headers:
-    """Return the headers that let a listed page read the answer."""
-    if origin is None or key is None or not origin_is_listed(key.origins, origin):
+def answer_headers(keys: Iterable[IngestKeyRecord], origin: str | None) -> Headers:
+    """Return the headers that let a page read the answer that one of these keys lists."""
+    if origin is None or not is_listed(keys, origin):
         return []
     return [
         (b"access-control-allow-origin", origin.encode("latin-1")),
@@ -23,13 +25,15 @@ def answer_headers(key: IngestKeyRecord | None, origin: str | None) -> Headers:
     ]
 
 
+def is_listed(keys: Iterable[IngestKeyRecord], origin: str) -> bool:
+    """Tell whether one of the keys allows pages of this origin."""
+    return any(key.is_enabled and origin_is_listed(key.origins, origin) for key in keys)
+
+
 def preflight(keys: dict[str, IngestKeyRecord], head: RequestHead) -> tuple[int, bytes, Headers]:
     """Answer an OPTIONS request: a preflight carries no key, so any key's list may allow it."""
     origin = head.origin
-    listed = origin is not None and any(
-        key.is_enabled and origin_is_listed(key.origins, origin) for key in keys.values()
-    )
-    if origin is None or not listed:
+    if origin is None or not is_listed(keys.values(), origin):
         problem = Problem(403, "origin_not_allowed", "no ingest key lists this origin")
         headers = [(k.encode(), v.encode()) for k, v in problem.headers().items()]
         return 403, problem.body(), [*headers, (b"vary", b"Origin")]

@@ -4,7 +4,6 @@ The gateway is the only publisher of `telemetry`. The caller proves itself by an
 """
 
 import hmac
-from datetime import datetime
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
@@ -27,7 +26,8 @@ from services.ingest.api.requests import (
     read_head,
 )
 from services.ingest.domain.batch import Verdict
-from services.ingest.domain.errors import IngestError, InvalidBatch, Unauthorized
+from services.ingest.domain.client_events import Moment
+from services.ingest.domain.errors import IngestError, InvalidBatch, Unauthorized, WrongMethod
 
 PATH = "/internal/replay"
 
@@ -43,7 +43,7 @@ class Letter(msgspec.Struct):
     dead_lettered_count: int
     application: str
     key_id: str
-    received_at: datetime
+    received_at: Moment
     event_kind: Literal["log", "exception", "sample"]
     payload: dict[str, Any]
     """The redacted row by column name."""
@@ -59,6 +59,8 @@ class ReplayEndpoint:
         """Answer one request: 202 once Kafka has the letter."""
         try:
             head = read_head(scope)
+            if scope["method"] != "POST":
+                raise WrongMethod("post a letter")
             letter_id, receipt = await self._replay(head, receive)
         except IngestError as error:
             await answer_problem(send, error, [])
@@ -70,16 +72,15 @@ class ReplayEndpoint:
 
     async def _replay(self, head: RequestHead, receive: Receive) -> tuple[UUID, Receipt | None]:
         route = self._route
-        body = await read_body(
-            receive, head.content_length, route.limits.body_bytes, route.settings.body_timeout
-        )
-        expected = internal_signature(route.secret, body)
-        if not hmac.compare_digest((head.internal or "").encode(), expected.encode()):
-            raise Unauthorized("internal route")
-        letter, record = read_letter(body)
-        key = batch_key(letter.application, record.header.batch_id)
-        verdict = Verdict(record.header.batch_id, True, record, key, 1)
-        receipt: Receipt | None = await route.publisher.publish(verdict, tally=None)
+        with route.inflight.hold() as held:
+            body = await read_body(receive, head.content_length, route.body_limits, held)
+            expected = internal_signature(route.secret, body)
+            if not hmac.compare_digest((head.internal or "").encode(), expected.encode()):
+                raise Unauthorized("internal route")
+            letter, record = read_letter(body)
+            key = batch_key(letter.application, record.header.batch_id)
+            verdict = Verdict(record.header.batch_id, True, record, key, 1)
+            receipt = await route.publisher.publish(verdict)
         return letter.letter_id, receipt
 
 

@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from libs.common.http.problems import Problem
 from services.ingest.domain.errors import BodyTooLarge, BodyTooSlow, IngestError, MalformedBody
+from services.ingest.domain.inflight import Held
 
 JSON = b"application/json"
 
@@ -48,7 +49,12 @@ _HEADERS = {
 
 def read_head(scope: Scope) -> RequestHead:
     """Read headers and query string; raises MalformedBody for a nonsensical content-length."""
-    values = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _HEADERS}
+    found = [
+        (name, value.decode("latin-1")) for name, value in scope["headers"] if name in _HEADERS
+    ]
+    values = dict(found)
+    if len(values) < len(found):
+        values = _joined(found)
     head = RequestHead(
         key=values.get(b"x-headwater-key"),
         origin=values.get(b"origin"),
@@ -60,7 +66,7 @@ def read_head(scope: Scope) -> RequestHead:
     if scheme.lower() == "bearer":
         head.key = bearer.strip()
     if (length := values.get(b"content-length")) is not None:
-        if not length.isdigit():
+        if not (length.isascii() and length.isdigit() and len(length) <= 18):
             raise MalformedBody("content-length is no number")
         head.content_length = int(length)
     sent_at = values.get(b"x-sent-at")
@@ -72,6 +78,14 @@ def read_head(scope: Scope) -> RequestHead:
     return head
 
 
+def _joined(found: list[tuple[bytes, str]]) -> dict[bytes, str]:
+    """Join repeated headers by commas, as HTTP reads them: two keys are no key."""
+    values: dict[bytes, str] = {}
+    for name, value in found:
+        values[name] = f"{values[name]}, {value}" if name in values else value
+    return values
+
+
 def _query(query_string: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(query_string.decode("latin-1"), max_num_fields=20)
@@ -80,24 +94,35 @@ def _query(query_string: bytes) -> dict[str, str]:
     return dict(reversed(pairs))
 
 
+@dataclass(frozen=True)
+class BodyLimits:
+    """How large a body may be, and how long it may take."""
+
+    size_bytes: int
+    time: timedelta
+
+
 async def read_body(
-    receive: Receive, content_length: int | None, limit_bytes: int, limit: timedelta
+    receive: Receive, content_length: int | None, limits: BodyLimits, held: Held
 ) -> bytes:
-    """Return the body as sent; raises BodyTooLarge, BodyTooSlow, ClientGone."""
+    """Return the body as sent; raises BodyTooLarge, BodyTooSlow, Unavailable, ClientGone."""
+    limit_bytes = limits.size_bytes
     if content_length is not None and content_length > limit_bytes:
         raise BodyTooLarge(f"more than {limit_bytes} bytes")
-    message = await _receive(receive, limit)
+    message = await _receive(receive, limits.time)
     body: bytes = message.get("body", b"")
+    held.add(len(body))
     if not message.get("more_body"):
         if len(body) > limit_bytes:
             raise BodyTooLarge(f"more than {limit_bytes} bytes")
         return body
     parts, size = [body], len(body)
     try:
-        async with asyncio.timeout(limit.total_seconds()):
+        async with asyncio.timeout(limits.time.total_seconds()):
             while message.get("more_body"):
-                message = await _receive(receive, limit)
+                message = await _receive(receive, limits.time)
                 part = message.get("body", b"")
+                held.add(len(part))
                 parts.append(part)
                 size += len(part)
                 if size > limit_bytes:
@@ -120,13 +145,9 @@ async def _receive(receive: Receive, limit: timedelta) -> Message:
 
 async def answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     """Send a whole answer."""
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [(b"content-length", b"%d" % len(body)), *headers],
-        }
-    )
+    if status != 204:
+        headers = [(b"content-length", b"%d" % len(body)), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
@@ -144,13 +165,18 @@ async def answer_problem(
     problem_headers = [(k.encode(), v.encode("latin-1")) for k, v in problem.headers().items()]
     if error.status == 401:
         problem_headers.append((b"www-authenticate", b"Bearer"))
+    elif error.status == 405:
+        problem_headers.append((b"allow", b"POST, OPTIONS"))
+    elif error.status == 408:
+        # the rest of the body is still to come: nobody shall wait for it
+        problem_headers.append((b"connection", b"close"))
     await answer(send, error.status, problem.body(), [*problem_headers, *headers])
 
 
 def _moment(text: str) -> datetime | None:
     """Read a time of sending: ISO 8601 or milliseconds since 1970; None where it is neither."""
     try:
-        if text.isdigit() and len(text) <= 16:
+        if text.isascii() and text.isdigit() and len(text) <= 16:
             return datetime.fromtimestamp(int(text) / 1000, UTC)
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

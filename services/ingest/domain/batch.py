@@ -35,11 +35,27 @@ _SDK_BYTES = 512
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
+class RawRedaction(Protocol):
+    """What became of undecoded events; those in neither field are clean."""
+
+    @property
+    def patched(self) -> dict[int, bytes]:
+        """Redacted raw JSON by position."""
+        ...
+
+    @property
+    def odd(self) -> Sequence[int]:
+        """Positions of the events that have to be decoded for redaction."""
+        ...
+
+
 class Redaction(Protocol):
     """What the gateway asks of the redaction engine."""
 
-    def suspect_events(self, body: bytes, events: Sequence[Any]) -> Sequence[int]:
-        """Return the positions of the events that the walk may change."""
+    def redact_raw(
+        self, body: bytes, events: Sequence[msgspec.Raw], hits: Counter[str]
+    ) -> RawRedaction:
+        """Redact undecoded events; the odd ones need `redact_events`."""
         ...
 
     def redact_events(
@@ -95,7 +111,9 @@ def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Re
     maker = RowMaker(facts, limits, redaction.strip_literals, is_ascii=body.isascii())
     rejected: dict[int, str] = {}
 
-    slow = set(redaction.suspect_events(body, envelope.events))
+    redacted = redaction.redact_raw(body, envelope.events, hits)
+    slow = set(redacted.odd)
+    patched = redacted.patched
     decode = event_decoder.decode
     for position, raw in enumerate(envelope.events):
         if len(raw) > limits.event_bytes:
@@ -103,7 +121,7 @@ def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Re
             slow.discard(position)
         elif position not in slow:
             try:
-                maker.add(decode(raw), position)
+                maker.add(decode(patched.get(position, raw)), position)
             except (NeedsRepair, *_UNDECODABLE):
                 slow.add(position)
             except Unmendable as error:

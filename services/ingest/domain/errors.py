@@ -10,7 +10,9 @@ HeadwaterError
     ├── InvalidBatch        JSON, but no batch
     ├── BodyTooSlow
     ├── RateLimited
-    └── Unavailable         Kafka slow or away, overload, a topic that grows, shutting down
+    ├── Unavailable         Kafka slow or away, overload, a topic that grows, shutting down
+    ├── WrongMethod         another than POST
+    └── Unexpected          our own fault
 """
 
 from libs.common.http.problems import HeadwaterError
@@ -93,3 +95,15 @@ class Unavailable(IngestError):
     """The gateway cannot publish just now; the same batch may be sent again later."""
 
     status, reason, retryable, retry_after_s = 503, "unavailable", True, 2
+
+
+class WrongMethod(IngestError):
+    """The route takes POST only."""
+
+    status, reason = 405, "method_not_allowed"
+
+
+class Unexpected(IngestError):
+    """Our own fault. The client keeps the batch: a later version may take it."""
+
+    status, reason, retryable, retry_after_s = 500, "internal_error", True, 30

@@ -22,14 +22,17 @@ class Ledger:
         self._tallies: dict[tuple[str, datetime], Tally] = {}
         self._changed: set[tuple[str, datetime]] = set()
 
-    def tally(self, key_id: str, received_at: datetime) -> Tally:
-        """Return the tally to add to."""
+    def book(self, key_id: str, received_at: datetime, counts: Tally) -> None:
+        """Add what became of a batch, at once when it is known."""
         place = (key_id, received_at.replace(minute=0, second=0, microsecond=0))
+        tally = self._tallies.get(place)
+        if tally is None:
+            tally = self._tallies[place] = Tally()
+        tally.received += counts.received
+        tally.accepted += counts.accepted
+        tally.unknown += counts.unknown
+        tally.rejected.update(counts.rejected)
         self._changed.add(place)
-        found = self._tallies.get(place)
-        if found is None:
-            found = self._tallies[place] = Tally()
-        return found
 
     def changed(self) -> dict[tuple[str, datetime], Tally]:
         """Return the tallies that changed; they count as written from now on."""

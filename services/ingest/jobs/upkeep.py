@@ -40,6 +40,7 @@ class Upkeep:
         self._ledger = ledger
         self._store = store
         self._has_begun = False
+        self._has_acknowledged = False
 
     async def run(
         self, publisher: BatchPublisher, producer: Pausable, clock: Clock, watch: LoopWatch
@@ -53,10 +54,11 @@ class Upkeep:
                 if now >= due_keys:
                     await self._keys.refresh(clock.now())
                     due_keys = now + self._settings.keys_refresh.total_seconds()
-                await self._follow_pauses(publisher, producer, clock)
+                await self._follow_pauses(publisher, producer)
                 if now >= due_flush:
                     await self.flush(clock)
                     due_flush = now + self._settings.ledger_flush.total_seconds()
+                await self._acknowledge_pause(publisher, clock)
             except DATABASE_ERRORS as error:
                 log.warning("postgres does not answer", error=repr(error)[:300])
             await asyncio.sleep(1)
@@ -83,9 +85,7 @@ class Upkeep:
         except DATABASE_ERRORS as error:
             log.error("the last ledger flush failed; its hours are uncounted", error=repr(error))
 
-    async def _follow_pauses(
-        self, publisher: BatchPublisher, producer: Pausable, clock: Clock
-    ) -> None:
+    async def _follow_pauses(self, publisher: BatchPublisher, producer: Pausable) -> None:
         reason = (await self._keys.paused_topics()).get(self._settings.telemetry_topic)
         if reason is not None and publisher.paused_reason is None:
             log.warning("publishing pauses", reason=reason)
@@ -95,7 +95,10 @@ class Upkeep:
         elif reason is None and publisher.paused_reason is not None:
             log.info("publishing goes on")
             publisher.paused_reason = None
-        else:
-            return
-        if self._has_begun:
-            await self._store.acknowledge_pause(is_paused=reason is not None, now=clock.now())
+
+    async def _acknowledge_pause(self, publisher: BatchPublisher, clock: Clock) -> None:
+        """Say what this process does about a pause, again until the database has it."""
+        is_paused = publisher.paused_reason is not None
+        if is_paused != self._has_acknowledged:
+            await self._store.acknowledge_pause(is_paused=is_paused, now=clock.now())
+            self._has_acknowledged = is_paused
