@@ -7,7 +7,7 @@ from libs.common.events.codec import (
     decode_rows,
     encode_batch,
 )
-from libs.common.events.levels import LEVELS, level_name
+from libs.common.events.levels import KNOWN_LEVELS, LEVELS, level_name
 from libs.common.events.records import (
     BatchRecord,
     BatchRows,
@@ -19,6 +19,7 @@ from libs.common.events.records import (
 
 __all__ = [
     "CODEC_VERSION",
+    "KNOWN_LEVELS",
     "LEVELS",
     "BatchRecord",
     "BatchRows",

@@ -25,7 +25,8 @@ _ALIASES = {
     "PANIC": "CRITICAL",
 }
 
-_NAMES = dict(_ALIASES) | {name.lower(): level for name, level in _ALIASES.items()}
+KNOWN_LEVELS = dict(_ALIASES) | {name.lower(): level for name, level in _ALIASES.items()}
+"""Our level by the spellings that loggers use: one look-up for nearly every event."""
 
 
 def level_name(value: str | int) -> str | None:
@@ -34,7 +35,7 @@ def level_name(value: str | int) -> str | None:
     Returns None where the value names no level.
     """
     if isinstance(value, str):
-        known = _NAMES.get(value)
+        known = KNOWN_LEVELS.get(value)
         if known is not None:
             return known
         folded = value.strip().upper()

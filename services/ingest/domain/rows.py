@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from libs.common.events import ExceptionRow, LogRow, SampleRow, level_name
+from libs.common.events import KNOWN_LEVELS, ExceptionRow, LogRow, SampleRow, level_name
 from libs.common.ids import entropy_of, milliseconds, position_entropy, uuid7
 from services.ingest.domain.client_events import (
     ClientEvent,
@@ -99,7 +99,7 @@ class RowMaker:
         moment_ms = milliseconds(created_at)
         if row_id is None:
             row_id = self._derived_id(moment_ms, position)
-        elif row_id.int >> 80 != moment_ms or row_id.version != _VERSION_7:
+        elif row_id.int >> 76 != moment_ms << 4 | _VERSION_7:
             extra = (extra or {}) | {"client_event_id": str(row_id)}
             row_id = self._derived_id(moment_ms, position)
 
@@ -244,7 +244,7 @@ def _shift(moment: datetime, skew: timedelta) -> datetime:
 def _level(level: str | None, default: str) -> str:
     if level is None:
         return default
-    name = level_name(level)
+    name = KNOWN_LEVELS.get(level) or level_name(level)
     if name is None:
         raise Unmendable("unknown_level")
     return name
