@@ -1,6 +1,7 @@
 """The quickest rows of the fault matrix, on the servers that all tests share."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -26,7 +27,7 @@ async def _leave(scene: Scene) -> None:
     scene.fault_ends()
 
 
-SHORTER = {
+SHORTER: dict[str, Callable[[Scene], Awaitable[None]]] = {
     "3": _leave,
     "18": partial(die_around_commit, failpoints=FAILPOINTS),
     "26": partial(terminate_backends, seconds=6),
