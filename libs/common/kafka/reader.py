@@ -120,7 +120,10 @@ class ReaderLimits:
     request: timedelta = timedelta(seconds=8)
     rebalance: timedelta = timedelta(seconds=10)
     max_poll_interval: timedelta = timedelta(seconds=60)
-    fetch_wait: timedelta = timedelta(milliseconds=200)
+    fetch_wait: timedelta = timedelta(milliseconds=50)
+    fetch_least_bytes: int = 256 * 1024
+    """Gather for up to `fetch_wait` below it: answering every record at once costs the broker and
+    us several times the CPU with small batches, and gains nothing that a reader would notice."""
     partition_fetch_bytes: int = 2 * 1024 * 1024
     """A larger record comes through all the same, alone."""
 
@@ -154,6 +157,7 @@ class KafkaReader:
             rebalance_timeout_ms=limits.rebalance // _MS,
             max_poll_interval_ms=limits.max_poll_interval // _MS,
             fetch_max_wait_ms=limits.fetch_wait // _MS,
+            fetch_min_bytes=self._limits.fetch_least_bytes,
             fetch_max_bytes=max(RECORD_MAX_BYTES, 16 * limits.partition_fetch_bytes),
             max_partition_fetch_bytes=limits.partition_fetch_bytes,
             retry_backoff_ms=200,
