@@ -14,7 +14,7 @@ _NAME_CHARS = string.ascii_letters + string.digits + "_.-[]"
 _LONGEST_PREFIX = 64
 _PLAIN_VALUE = re.compile(r"[^\s&;,\"'`<>]+")
 _COOKIES = re.compile(r"[^\s;\"'`]+(?:; ?[^\s;\"'`=]+(?:=[^\s;\"'`]*)?)*")
-_REST_OF_LINE = re.compile(r"[^\r\n\"'`]+")
+_REST_OF_LINE = re.compile(r"[^\r\n]+")
 _LITERAL_PREFIX = re.compile(r"[bBrRuUfF]{1,2}(?=[\"'])")
 _ESCAPED_QUOTE = re.compile(r"(\\*)([\"'`])")
 _SCHEME = re.compile(
@@ -22,7 +22,7 @@ _SCHEME = re.compile(
 )
 _SIGNED_SCHEME = re.compile(r"(?:digest|signature|oauth|hawk|aws4-)", re.IGNORECASE)
 _SCALAR = re.compile(
-    r"-?[0-9][0-9.]{0,20}|true|false|[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9T:.Z+\-]*", re.IGNORECASE
+    r"-?[0-9][0-9.eE+\-]{0,24}|true|false|[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9T:.Z+\-]*", re.IGNORECASE
 )
 _ABSENT = frozenset({"null", "none", "nil", "undefined", "nan", "(null)"})
 _LONGEST_ABSENT = 9
@@ -35,16 +35,19 @@ _LONGEST_BRACKET = 65_536
 
 
 class AssignmentRule:
-    """Finds the value after a sensitive name; `sign` matches from the end of its word to the value."""
+    """Finds the value after a sensitive name: its word, the rest of the name, a sign, the value."""
 
-    def __init__(self, sign: str, names: NameTest) -> None:
+    def __init__(self, name_tail: str, sign: str, names: NameTest) -> None:
+        # Two steps, for Python would try every shorter name again before it gives up.
+        self._tail = re.compile(name_tail, re.ASCII)
         self._sign = re.compile(sign, re.ASCII)
         self._flag = re.compile(r"[A-Za-z0-9_\-]{0,40}[ \t]{1,4}(?=[^\s\-])", re.ASCII)
         self._verdict = names.verdict
 
     def find(self, text: str, start: int, word_end: int) -> tuple[int, int] | None:
         """Return the span of the secret that the word at `start` announces, or nothing."""
-        match = self._sign.match(text, word_end)
+        tail = self._tail.match(text, word_end)
+        match = self._sign.match(text, tail.end() if tail else word_end)
         if match is None:
             return self._markup_or_flag(text, start, word_end)
         name = _full_name(text, start)
@@ -59,24 +62,28 @@ class AssignmentRule:
         return span
 
     def _markup_or_flag(self, text: str, start: int, word_end: int) -> tuple[int, int] | None:
+        """Find the value of `<password>…</password>` and of `--password …`."""
         before = text[max(0, start - _LONGEST_PREFIX) : start]
         opening = before.rstrip(_NAME_CHARS)
+        span = None
         if opening.endswith("<"):
+            name = _full_name(text, start)
             close = text.find(">", word_end, word_end + _LONGEST_PREFIX)
-            end = -1 if close < 0 else text.find("<", close)
-            name = text[start - (len(before) - len(opening)) : close]
-            if end > close + 1 and " " not in name and self._verdict(name) is Verdict.MASK:
-                return close + 1, end
+            end = text.find("<", close) if close >= 0 else -1
+            if end > close + 1 and " " not in text[start:close]:
+                span = close + 1, end
+        elif before[len(opening) :].startswith("--"):
+            name = _full_name(text, start)
+            match = self._flag.match(text, start)
+            span = value_span(text, match.end(), "") if match else None
+        if span is None:
             return None
-        if not before[len(opening) :].startswith("--"):
-            return None
-        match = self._flag.match(text, start)
-        if (
-            match is None
-            or self._verdict(_full_name(text, start)) is not Verdict.MASK
+        verdict = self._verdict(name)
+        if verdict is Verdict.MASK or (
+            verdict is Verdict.MASK_TEXT and not _SCALAR.fullmatch(text, *span)
         ):
-            return None
-        return value_span(text, match.end(), "")
+            return span
+        return None
 
 
 def _full_name(text: str, start: int) -> str:
@@ -152,7 +159,7 @@ def _plain_end(text: str, start: int) -> int:
         return end
     stop = match.end()
     if text[stop - 1] in ")]}\\":
-        stop = end + len(match.group().rstrip("\\" if end > start else "\\)]}"))
+        stop = end + len(match.group().rstrip(")]}\\"))
     return stop
 
 

@@ -15,10 +15,13 @@ Check = Callable[[str, int, int], list[tuple[int, int, str]]]
 
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 _DIGITS = re.compile(r"[0-9]+")
-_ONE_NUMBER = re.compile(
-    r"[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{4} [0-9]{4} [0-9]{4} [0-9]{4}|[0-9]{13,19}"
-    r"|[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{4}|[0-9]{4} [0-9]{6} [0-9]{4,5}"
+_NUMBER = (
+    r"[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{4} [0-9]{4} [0-9]{4} [0-9]{4}"
+    r"|[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{4}|[0-9]{4} [0-9]{6} [0-9]{4,5}|[0-9]{4}-[0-9]{6}-[0-9]{4,5}"
 )
+_ONE_NUMBER = re.compile(f"{_NUMBER}|[0-9]{{13,19}}")
+_SHAPES = re.compile(f"{_NUMBER}|[0-9]{{13,}}")
+_MAX_GROUPS = 16
 _SSN_LENGTH = 11
 _MAX_CARD_DIGITS = 19
 _MIN_CARD_DIGITS = 13
@@ -70,6 +73,8 @@ class DigitCheck:
         whole = self._whole(text, start, end)
         if whole is not None:
             return [whole]
+        if text.count(" ", start, end) + text.count("-", start, end) > _MAX_GROUPS:
+            return self._long(text, start, end)
         groups = [match.span() for match in _DIGITS.finditer(text, start, end)]
         found = []
         index = 0
@@ -100,6 +105,20 @@ class DigitCheck:
         elif " " in number:
             number = number.replace(" ", "")
         return (start, stop, "card") if self.is_card(number) else None
+
+    def _long(self, text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+        """Find numbers of the usual shapes in a long run, such as a dump of numbers."""
+        found = []
+        match = _SHAPES.search(text, start, end)
+        while match is not None:
+            begin, stop = match.span()
+            one = self._whole(text, begin, stop)
+            if one is not None:
+                found.append(one)
+            else:
+                stop = _group_end(text, begin, stop)
+            match = _SHAPES.search(text, stop, end)
+        return found
 
     def _find(self, text: str, groups: Sequence[Span], first: int) -> tuple[int | None, str]:
         start, end = groups[first]
@@ -138,6 +157,11 @@ class DigitCheck:
             ):
                 best = index
         return best
+
+
+def _group_end(text: str, start: int, end: int) -> int:
+    match = _DIGITS.match(text, start, end)
+    return match.end() if match else end
 
 
 def touches_before(text: str, start: int) -> bool:

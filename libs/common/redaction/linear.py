@@ -167,7 +167,10 @@ class _Parser:
         if end < 0 or not low.isdigit() or (high and not high.isdigit()):
             raise self.error("a quantifier is {m}, {m,} or {m,n}")
         self.position = end + 1
-        bounds: tuple[int, int | None] = (int(low), (int(high) if high else None) if comma else int(low))
+        bounds: tuple[int, int | None] = (
+            int(low),
+            (int(high) if high else None) if comma else int(low),
+        )
         if bounds[1] is not None and (bounds[1] < bounds[0] or bounds[1] == 0):
             raise self.error("the bounds of a quantifier are the wrong way round")
         return bounds

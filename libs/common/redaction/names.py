@@ -38,6 +38,7 @@ class NameRules:
     scalar_descriptors: frozenset[str]
     scalar_heads: frozenset[str]
     exempt: frozenset[str]
+    mark: str
 
 
 class NameTest:
@@ -64,6 +65,8 @@ class NameTest:
 
     def _judge(self, name: str) -> Verdict:
         plain = name if name.isascii() else self._fold.fold(name).text
+        # The mark counts as a letter: what was no word before a secret vanished is none behind it.
+        plain = plain.replace(self._rules.mark, "x")
         if not self._holds_word(plain):
             return Verdict.KEEP
         if _NOT_PLAIN.sub("", plain.lower()) in self._rules.exempt:

@@ -14,11 +14,17 @@ from libs.common.redaction.names import NameTest, Verdict, is_name
 from libs.common.redaction.prefilter import Prefilter, Raw, locate
 from libs.common.redaction.texts import TextRedactor
 
+_KEY_AND_TEXT = b'":"'
+_KEY_CACHE_COUNT = 4096
+_LONGEST_TOKEN = 4096  # longer texts are cheaper to decode once than to cut out for each hit
+_LONGEST_NAME = 80
+_ODD = -2
 _QUOTE = 0x22
-_COLON = 0x3A
+_KEY_ENDS = b": \t\r\n"
 _BACKSLASH = 0x5C
 _STRUCTURE = b" \t\r\n:,[]{}-+.0123456789truefalsnE"
-_ABSENT = (b"", b"[REDACTED]")
+
+Patch = tuple[list[tuple[int, int]], int]  # spans that become the mark, and where to go on
 
 
 @dataclass
@@ -32,11 +38,16 @@ class RawResult:
 class RawRedactor:
     """Patches raw events; see `Redactor.redact_raw`."""
 
-    def __init__(self, prefilter: Prefilter, names: NameTest, texts: TextRedactor, mark: str) -> None:
+    def __init__(
+        self, prefilter: Prefilter, names: NameTest, texts: TextRedactor, mark: str
+    ) -> None:
         self._search = prefilter.search
         self._verdict = names.verdict
+        self._texts = texts
         self._ask = texts.ask
+        self._masked_keys: set[bytes] = set()  # with their opening quote
         self._mark = mark.encode()
+        self._absent = (b"", self._mark)
         # Patterns of an installation may overlap the built-in ones: only the walk joins their spans.
         self._plain = not texts.has_custom
 
@@ -49,55 +60,79 @@ class RawRedactor:
         for index, (first, end) in enumerate(locate(body, events)):
             if stop < 0:
                 break
-            if start < first:
+            if start < first:  # a hit in the envelope, or over its edge
                 start, stop = search(body, first)
-            if start >= end or stop < 0:
+            if not 0 <= start < end:
                 continue
             before = len(counted)
             pieces: list[bytes] = []
-            done = first
-            while 0 <= start < end:
-                patch = self._patch(body, start, stop, counted) if self._plain else None
-                if patch is None:
-                    result.odd.append(index)
-                    del counted[before:]
-                    pieces = []
-                    start, stop = search(body, end)
-                    break
-                spans, resume = patch
-                for begin, close in spans:
-                    pieces += (body[done:begin], self._mark)
-                    done = close
-                start, stop = search(body, resume)
-            if pieces:
-                pieces.append(body[done:end])
+            start, stop = self._event(body, (first, end, start, stop), pieces, counted)
+            if stop == _ODD:
+                result.odd.append(index)
+                del counted[before:]
+                start, stop = search(body, end)
+            elif pieces:
                 result.patched[index] = b"".join(pieces)
         hits.update(counted)
         return result
 
-    def _patch(
-        self, body: bytes, start: int, stop: int, counted: list[str]
-    ) -> tuple[list[tuple[int, int]], int] | None:
+    def _event(
+        self, body: bytes, spans: tuple[int, int, int, int], pieces: list[bytes], counted: list[str]
+    ) -> tuple[int, int]:
+        """Cut the secrets out of one event; return the first hit behind it, or `_ODD`."""
+        done, end, start, stop = spans
+        search = self._search
+        while 0 <= start < end:
+            if not self._plain:
+                return 0, _ODD
+            resume = -1
+            if body.startswith(_KEY_AND_TEXT, stop):
+                # The shape of most secrets: a key that ends with the word, and a text under it.
+                opening = body.rfind(b'"', max(0, start - _LONGEST_NAME), start)
+                name = body[opening:stop]
+                if name in self._masked_keys:
+                    begin = stop + 3
+                    resume = body.find(b'"', begin)
+                    value = body[begin:resume]
+                    if b"\\" in value or body[opening - 1] == _BACKSLASH:
+                        return 0, _ODD
+                    if value not in self._absent:
+                        pieces += (body[done:begin], self._mark)
+                        done = resume
+                        counted.append("name")
+            if resume < 0:
+                patch = self._patch(body, start, stop, counted)
+                if patch is None:
+                    return 0, _ODD
+                cuts, resume = patch
+                for begin, close in cuts:
+                    pieces += (body[done:begin], self._mark)
+                    done = close
+            start, stop = search(body, resume)
+        if pieces:
+            pieces.append(body[done:end])
+        return start, stop
+
+    def _patch(self, body: bytes, start: int, stop: int, counted: list[str]) -> Patch | None:
         """Return the spans that a hit makes vanish and where to go on; nothing if it is not plain."""
         lead = body[start]
         if lead >= 0x80 or lead == _BACKSLASH:
             return None
         core = start + 1 if lead == _QUOTE else start
-        opening = body.rfind(b'"', 0, core)
-        closing = body.find(b'"', core)
-        if closing < stop - 1 or body[opening - 1] == _BACKSLASH:
+        opening = body.rfind(b'"', max(0, core - _LONGEST_TOKEN), core)
+        closing = body.find(b'"', core, core + _LONGEST_TOKEN)
+        if opening < 0 or closing < stop - 1 or body[opening - 1] == _BACKSLASH:
             return None
-        if opening + 1 < core and not body[opening + 1 : core + 1].strip(_STRUCTURE):
+        if lead != _QUOTE and not body[opening + 1 : stop].strip(_STRUCTURE):
             return None  # perhaps a number between strings
         token = body[opening + 1 : closing]
         if b"\\" in token or not token.isascii():
             return None
         text = str(token, "ascii")
-        is_key = body[closing + 1] == _COLON
-        if is_key or is_name(text):
-            verdict = self._verdict(text)
-            if verdict is not Verdict.KEEP:
-                return self._under_key(body, closing, verdict, counted) if is_key else None
+        is_key = body[closing + 1] in _KEY_ENDS
+        if (is_key or is_name(text)) and self._verdict(text) is not Verdict.KEEP:
+            # A name that is a value may name the value beside it: `{"name": …, "value": …}`.
+            return self._under_key(body, (opening, closing), text, counted) if is_key else None
         found, resume = self._ask(text, start - opening - 1, stop - opening - 1)
         if not found:
             return [], max(opening + 1 + resume, start + 1)
@@ -110,16 +145,22 @@ class RawRedactor:
         return spans, max(opening + 1 + resume, start + 1)
 
     def _under_key(
-        self, body: bytes, closing: int, verdict: Verdict, counted: list[str]
-    ) -> tuple[list[tuple[int, int]], int] | None:
-        if verdict is not Verdict.MASK or body[closing + 2] != _QUOTE:
+        self, body: bytes, key: tuple[int, int], text: str, counted: list[str]
+    ) -> Patch | None:
+        opening, closing = key
+        if self._verdict(text) is not Verdict.MASK or not body.startswith(_KEY_AND_TEXT, closing):
             return None
+        if self._texts.redact(text, Counter()) != text:
+            return None  # the key itself holds a secret
+        if len(self._masked_keys) >= _KEY_CACHE_COUNT:
+            self._masked_keys.clear()
+        self._masked_keys.add(body[opening:closing])
         begin = closing + 3
         close = body.find(b'"', begin)
         value = body[begin:close]
         if b"\\" in value:
             return None
-        if value in _ABSENT:
+        if value in self._absent:
             return [], close
         counted.append("name")
         return [(begin, close)], close

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+import msgspec
+
 from libs.common.redaction.fold import Fold
 from libs.common.redaction.names import NameTest
 from libs.common.redaction.prefilter import Prefilter, Raw
@@ -55,6 +57,21 @@ class Redactor:
     def redact_events(
         self, events: list[dict[str, JsonValue]], hits: Hits
     ) -> list[dict[str, JsonValue]]:
-        """Return events redacted; the fast form for the suspect events of a batch."""
-        value = self._walk.value
-        return [value(event, hits) for event in events]
+        """Return events redacted; the fast form for the suspect events of a batch.
+
+        Faster than one walk after another: they are encoded, patched as raw JSON, and only those
+        that changed are decoded again.
+        """
+        try:
+            raw = [msgspec.json.encode(event) for event in events]
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            return [
+                self._walk.value(event, hits) for event in events
+            ]  # not JSON: the walk takes all
+        patched = self._raw.redact(b",".join(raw), raw, hits)
+        redacted = list(events)
+        for index, text in patched.patched.items():
+            redacted[index] = msgspec.json.decode(text)
+        for index in patched.odd:
+            redacted[index] = self._walk.value(events[index], hits)
+        return redacted

@@ -53,7 +53,8 @@ class Rules:
     replacement: str
     names: NameRules
     patterns: tuple[PatternRule, ...]
-    assignment: str
+    name_tail: str
+    sign: str
     candidates: str
     prefilter: str
     fold: Mapping[str, list[list[str]]]
@@ -91,7 +92,8 @@ def _built_in(source: Mapping[str, Any], custom: _Custom) -> Rules:
     words = [*names["words"], *custom.names]
     text_words = _alternation(words, source["separator"])
     short = _alternation(names["short_words"], "")
-    check_linear(f"(?:{text_words}|{short}){source['assignment']}", ignore_case=True)
+    assignment = f"(?:{text_words}|{short}){source['name_tail']}{source['sign']}"
+    check_linear(assignment, ignore_case=True)
     digits = checks.DigitCheck(
         [
             checks.CardRange(one["first"], one["last"], frozenset(one["lengths"]))
@@ -116,6 +118,7 @@ def _built_in(source: Mapping[str, Any], custom: _Custom) -> Rules:
         names=NameRules(
             words=text_words,
             short_words=short,
+            mark=source["replacement"],
             exempt=custom.exempt,
             **{
                 key: frozenset(names[key])
@@ -123,7 +126,8 @@ def _built_in(source: Mapping[str, Any], custom: _Custom) -> Rules:
             },
         ),
         patterns=tuple(patterns),
-        assignment=source["assignment"],
+        name_tail=source["name_tail"],
+        sign=source["sign"],
         candidates="|".join(f"(?:{one})" for one in filled),
         prefilter="|".join(f"(?:{one})" for one in raw),
         fold=source["fold"],

@@ -11,6 +11,7 @@ from libs.common.redaction.names import NameTest
 from libs.common.redaction.rules import Rules
 
 _LETTERED = {"eyj": "jwt", "bea": "bearer", "bas": "basic"}
+_CONSUMED = frozenset({"digits", "jwt"})  # nothing else can begin inside what these match
 _EDGE = b"\x00"
 Found = list[tuple[int, int, str]]
 
@@ -22,7 +23,7 @@ class TextRedactor:
         self._replacement = rules.replacement
         self._fold = fold
         self._search = compile_search(rules.candidates)
-        self._assignment = AssignmentRule(rules.assignment, names)
+        self._assignment = AssignmentRule(rules.name_tail, rules.sign, names)
         self._patterns: dict[str, tuple[re.Pattern[str], Check]] = {
             one.name: (re.compile(one.pattern, one.flags), one.check) for one in rules.patterns
         }
@@ -82,7 +83,7 @@ class TextRedactor:
             name = "iban"
         if name is not None:
             hits, resume = self._anchored(name, text, start, end)
-            if hits:
+            if hits or name == "jwt":
                 return hits, resume
         return self._named(text, start, end)
 
@@ -93,21 +94,20 @@ class TextRedactor:
             return [], end
         stop = match.end()
         hits = check(text, start, stop)
-        if name == "digits":
-            return hits, stop
+        if name in _CONSUMED:
+            return hits, max(stop, end)
         return hits, max(hits[-1][1], end) if hits else end
 
     def _named(self, text: str, start: int, end: int) -> tuple[Found, int]:
-        # A short word is found with the character before it, which may be a letter: `userOtp`.
-        for begin in (start, start + 1):
-            span = self._assignment.find(text, begin, end)
-            if span is not None:
-                return [(*span, "assignment")], max(span[1], end)
-            if text[begin : begin + 1] in {"s", "S"}:
-                hits, resume = self._anchored("ssn", text, begin, end)
-                if hits:
-                    return hits, resume
-        return [], end
+        word_end = end
+        while word_end > start and not text[word_end - 1].isalnum():
+            word_end -= 1  # a short word is found with the character behind it
+        span = self._assignment.find(text, start, word_end)
+        if span is not None:
+            return [(*span, "assignment")], max(span[1], end)
+        if text[start] in "sS":
+            return self._anchored("ssn", text, start, end)
+        return [], word_end
 
 
 def _merged(found: Found) -> Found:

@@ -87,14 +87,18 @@ class Walk:
         renamed = False
         for key, value in fields.items():
             verdict = self._verdict(key)
+            if key not in self._plain_keys:
+                plain = self.key(key, hits)
+                if plain is not key:
+                    renamed = True
+                    if verdict is not Verdict.MASK:
+                        verdict = self._verdict(plain)
             if verdict is Verdict.KEEP:
                 new = self.value(value, hits, depth, levels)
             else:
                 new = self._masked(value, verdict, hits, depth, levels)
             if new is not value:
                 changed[key] = new
-            if key not in self._plain_keys and self.key(key, hits) is not key:
-                renamed = True
         secret = _named_value(fields)
         if secret is not None and self._verdict(secret) is not Verdict.KEEP:
             new = self._masked(fields["value"], self._verdict(secret), hits, depth, levels)
