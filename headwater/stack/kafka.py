@@ -88,6 +88,7 @@ class KafkaNode:
             ),
             log=self.log,
             environment=_environment(),
+            is_server=True,
         )
 
     async def format(self, cluster_id: str) -> None:
@@ -215,7 +216,9 @@ class LocalKafka:
     def _cluster_id(self) -> str:
         path = self.home / "kafka" / "cluster_id"
         if not path.exists():
-            path.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+            fresh = path.with_name("cluster_id.new")
+            fresh.write_text(new_cluster_id())
+            fresh.replace(path)
         return path.read_text()
 
     async def start(self) -> None:
@@ -232,6 +235,15 @@ class LocalKafka:
     async def kill(self) -> None:
         """End all nodes with SIGKILL."""
         await asyncio.gather(*(node.kill() for node in self.nodes if node.is_running))
+
+
+def new_cluster_id() -> str:
+    """Return a random id in Kafka's form: the 16 bytes of a UUID as base64."""
+    while True:
+        made = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # Kafka's own tools would take it for an option.
+        if not made.startswith("-"):
+            return made
 
 
 def _environment() -> dict[str, str]:

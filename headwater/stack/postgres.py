@@ -76,6 +76,7 @@ class LocalPostgres:
             environment=ENVIRONMENT,
             owner=owner,
             stop_signal=signal.SIGINT,  # "Fast": ends sessions instead of waiting for them.
+            is_server=True,
         )
 
     def _prepare_folders(self, programs: Path) -> tuple[int, int] | None:

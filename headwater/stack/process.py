@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -34,6 +34,8 @@ class Command:
     """User and group id to run as; None keeps ours."""
     inherited_fds: tuple[int, ...] = ()
     stop_signal: signal.Signals = signal.SIGTERM
+    is_server: bool = False
+    """Others depend on it: as a leftover it is ended after them."""
 
 
 class Child:
@@ -89,6 +91,7 @@ class Child:
             "started": start_of(self._process.pid),
             "argv": list(command.argv),
             "stop_signal": int(command.stop_signal),
+            "is_server": command.is_server,
         }
         fresh = self._record.with_suffix(".new")
         fresh.write_text(json.dumps(record))
@@ -154,6 +157,7 @@ class Leftover:
     pid: int
     started: str
     stop_signal: signal.Signals
+    is_server: bool = False
 
     @property
     def is_running(self) -> bool:
@@ -172,17 +176,22 @@ def find_leftovers(run_folder: Path) -> list[Leftover]:
 async def end_leftovers(run_folder: Path, deadline: timedelta = STOP_DEADLINE) -> list[str]:
     """End what an earlier owner left, wait until it is gone, and return the names."""
     leftovers = find_leftovers(run_folder)
+    await _end([leftover for leftover in leftovers if not leftover.is_server], deadline)
+    await _end([leftover for leftover in leftovers if leftover.is_server], deadline)
+    _forget_records(run_folder)
+    return [leftover.name for leftover in leftovers]
+
+
+async def _end(leftovers: Sequence[Leftover], deadline: timedelta) -> None:
     for leftover in leftovers:
-        _send(leftover, signal.SIGCONT)
         _send(leftover, leftover.stop_signal)
+        _send(leftover, signal.SIGCONT)
     until = time.monotonic() + deadline.total_seconds()
     while alive := [leftover for leftover in leftovers if leftover.is_running]:
         if time.monotonic() >= until:
             for leftover in alive:
                 _send(leftover, signal.SIGKILL)
         await asyncio.sleep(POLL_SECONDS)
-    _forget_records(run_folder)
-    return [leftover.name for leftover in leftovers]
 
 
 def _forget_records(run_folder: Path) -> None:
@@ -205,6 +214,7 @@ def _recorded(run_folder: Path) -> Iterator[Leftover]:
                 int(record["pid"]),
                 str(record["started"]),
                 signal.Signals(record["stop_signal"]),
+                bool(record["is_server"]),
             )
         except (ValueError, KeyError):
             continue  # Half a record of a machine that lost power: the mark finds the process.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from headwater.stack.kafka import new_cluster_id
 from headwater.stack.kafka_config import KafkaOptions, NodeAddress, java_flags, server_properties
 from headwater.stack.kafka_jars import expected_checksums
 from headwater.stack.postgres_config import (
@@ -69,3 +70,10 @@ def test_postgres_listens_on_loopback_only_and_has_locks_for_slices() -> None:
     assert "jit = 'o''n'\n" in conf
     assert "fsync" not in conf
     assert "fsync = 'off'\n" in postgresql_conf(5432, 8192 * MEGABYTE, PostgresOptions.quick())
+
+
+def test_cluster_ids_are_no_options() -> None:
+    made = {new_cluster_id() for _ in range(1_000)}
+    assert len(made) == 1_000
+    assert not any(each.startswith("-") for each in made)
+    assert {len(each) for each in made} == {22}
