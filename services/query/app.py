@@ -20,22 +20,36 @@ from libs.common.http.guards import AccessLog, BodyLimit, SecurityHeaders
 from libs.common.http.health import Readiness, health_routes
 from libs.common.kafka.connection import connection_options
 from libs.common.runtime import HttpServer, Listen, LoopWatch
-from libs.common.settings import KafkaSettings
+from libs.common.settings import InstallationSettings, KafkaSettings
 from libs.common.telemetry.logs import configure_logs, get_logger
 from libs.common.telemetry.metrics import Metrics
 from libs.common.telemetry.trace import TraceMiddleware
 from services.query.api.access import Access
+from services.query.api.admin_health import HealthRoutes
+from services.query.api.admin_keys import KeyRoutes
+from services.query.api.admin_letters import LetterRoutes
+from services.query.api.admin_tokens import TokenRoutes
+from services.query.api.admin_users import UserRoutes
 from services.query.api.auth import AuthRoutes
+from services.query.api.docs import docs_routes
 from services.query.api.login_gate import LoginGate, PasswordHashing
 from services.query.api.logs import LogRoutes
+from services.query.api.openapi import install_openapi
 from services.query.api.problems import install_problem_handlers
 from services.query.domain.completeness import Completeness
 from services.query.jobs.completeness import CompletenessJob
+from services.query.publisher import ReplayPublisher
 from services.query.settings import QuerySettings
 from services.query.store.accounts import AccountStore
+from services.query.store.api_tokens import ApiTokenStore
+from services.query.store.audit import AuditStore
+from services.query.store.dead_letters import DeadLetterStore
+from services.query.store.ingest_keys import IngestKeyStore
+from services.query.store.ledger import LedgerStore
 from services.query.store.log_statistics import LogStatisticsStore
 from services.query.store.logs import LogStore
 from services.query.store.offsets import OffsetStore
+from services.query.store.users import UserStore
 
 log = get_logger(__name__)
 
@@ -57,8 +71,7 @@ class Clients:
     metrics: Metrics
     clock: Clock
     watch: LoopWatch
-    secret: bytes
-    """Of the installation."""
+    replays: ReplayPublisher
 
 
 def build_api(
@@ -73,18 +86,29 @@ def build_api(
     api = FastAPI(title="Headwater", version="1", docs_url=None, redoc_url=None)
     api.state.access = access
     v1 = APIRouter(prefix="/api/v1")
-    v1.include_router(AuthRoutes(settings, access, accounts, gate, hashing, clock).router())
-    v1.include_router(
+    letters = DeadLetterStore(engine)
+    for routes in (
+        AuthRoutes(settings, access, accounts, gate, hashing, clock),
         LogRoutes(
             LogStore(engine, clock, settings.search_budget),
             LogStatisticsStore(engine, clock, settings.statistics_budget),
             lambda: completeness.state.complete_through,
             clock,
-        ).router()
-    )
+        ),
+        KeyRoutes(IngestKeyStore(engine), clock),
+        UserRoutes(UserStore(engine), hashing),
+        TokenRoutes(ApiTokenStore(engine)),
+        LetterRoutes(letters, clients.replays),
+        HealthRoutes(
+            LedgerStore(engine), letters, AuditStore(engine), lambda: completeness.state, clock
+        ),
+    ):
+        v1.include_router(routes.router())
     api.include_router(v1)
     api.router.routes.extend(health_routes(clients.watch, _readiness(engine), clients.metrics))
+    api.router.routes.extend(docs_routes())
     api.add_api_route("/", _to_docs, include_in_schema=False)
+    install_openapi(api)
     install_problem_handlers(api)
     return api
 
@@ -108,7 +132,9 @@ async def serve(settings: QuerySettings, stop: asyncio.Event) -> None:
         timeouts=Timeouts(statement=2 * settings.statistics_budget),
     )
     log_slow_statements(engine, clock, settings.slow_statement)
-    clients = Clients(engine, metrics, clock, watch, InstallationSettings().installation_secret())
+    secret = InstallationSettings().installation_secret()
+    replays = ReplayPublisher(settings.ingest_internal_url, secret)
+    clients = Clients(engine, metrics, clock, watch, replays)
     completeness = CompletenessJob(
         connection_options(KafkaSettings()),
         settings.telemetry_topic,
@@ -129,6 +155,7 @@ async def serve(settings: QuerySettings, stop: asyncio.Event) -> None:
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+        await replays.close()
         await engine.dispose()
     log.info("stopped", seconds=round(clock.monotonic() - began, 3))
 

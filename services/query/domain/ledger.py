@@ -14,7 +14,8 @@ FLUSH_ALLOWANCE = timedelta(seconds=30)
 """A gateway flushes its counts every 5 s: one silent for longer has ended."""
 _FRESH = timedelta(hours=2)
 
-State = Literal["balanced", "settling", "uncounted", "unbalanced"]
+State = Literal["balanced", "uncounted", "settling", "unbalanced"]
+_SEVERITY: tuple[State, ...] = ("balanced", "uncounted", "settling", "unbalanced")
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,12 @@ class Surroundings:
     """What must be known to judge the counts."""
 
     now: datetime
-    lag: int | None
-    """Records not yet stored; None = unknown."""
+    complete_through: datetime | None
+    """Everything acknowledged before it was stored when the counts were read; None = unknown."""
+    flushed_at: datetime | None
+    """The newest flush of any gateway: the counts of what was received reach so far."""
     last_stored_at: datetime | None
+    """Kafka time of the newest stored record."""
     uncounted: frozenset[datetime]
 
 
@@ -81,18 +85,32 @@ def uncounted_hours(boots: Iterable[Boot], now: datetime) -> frozenset[datetime]
 
 
 def judge(count: HourCount, around: Surroundings) -> State:
-    """Say whether one key's hour obeys the law."""
+    """Say whether one key's hour obeys the law, or is too young to tell (`settling`)."""
+    if count.received != count.accepted + count.unknown + sum(count.rejected.values()):
+        return "unbalanced"
     if count.settled < count.accepted:
-        return "settling" if around.lag != 0 else "unbalanced"
-    if count.settled <= count.accepted + count.unknown:
-        return "uncounted" if count.hour in around.uncounted else "balanced"
+        return "unbalanced" if _is_all_stored(around) else "settling"
     if count.hour in around.uncounted:
         return "uncounted"
+    if count.settled <= count.accepted + count.unknown:
+        return "balanced"
     is_fresh = around.now - count.hour < _FRESH
     just_stored = (
         around.last_stored_at is not None and around.now - around.last_stored_at < FLUSH_ALLOWANCE
     )
     return "settling" if is_fresh and just_stored else "unbalanced"
+
+
+def worst(states: Iterable[State]) -> State:
+    """Return the state that a sum of counts has."""
+    return max(states, key=_SEVERITY.index, default="balanced")
+
+
+def _is_all_stored(around: Surroundings) -> bool:
+    """Say whether whatever the gateways counted must have been stored by now."""
+    if around.flushed_at is None:
+        return True
+    return around.complete_through is not None and around.complete_through >= around.flushed_at
 
 
 def floor_hour(moment: datetime) -> datetime:

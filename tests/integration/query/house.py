@@ -19,17 +19,16 @@ from libs.common.clock import SystemClock
 from libs.common.db.accounts import create_api_token
 from libs.common.db.engine import create_engine
 from libs.common.db.tables import User
+from libs.common.events import LogRow, columns
 from libs.common.ids import new_uuid7
 from libs.common.runtime import HttpServer, Listen, LoopWatch
 from libs.common.telemetry.metrics import Metrics
 from services.query.app import Clients, build_api, wrap
 from services.query.domain.completeness import Completeness
+from services.query.publisher import ReplayPublisher
 from services.query.settings import QuerySettings
 
-LOG_COLUMNS = (
-    "created_at id received_at application environment release source level message trace_id "
-    "session_id user_id module request_path request_method status_code duration_ms count extra_data"
-).split()
+LOG_COLUMNS = columns(LogRow)
 SECRET = b"0123456789abcdef0123456789abcdef"
 
 
@@ -165,7 +164,8 @@ async def open_house(database_url: str, **changes: Any) -> AsyncIterator[House]:
     settings = settings_for(database_url, **changes)
     clock = SystemClock()
     engine = create_engine(database_url, "query-test", pool_size=5)
-    clients = Clients(engine, Metrics(), clock, LoopWatch(clock), SECRET)
+    replays = ReplayPublisher(settings.ingest_internal_url, SECRET)
+    clients = Clients(engine, Metrics(), clock, LoopWatch(clock), replays)
     completeness = KnownCompleteness()
     api = build_api(settings, clients, completeness)
     server = HttpServer(wrap(settings, clients, api), Listen("127.0.0.1", 0), timedelta(seconds=2))
@@ -174,6 +174,7 @@ async def open_house(database_url: str, **changes: Any) -> AsyncIterator[House]:
         yield House(f"http://127.0.0.1:{server.port}", database_url, engine, completeness, api)
     finally:
         await server.drain()
+        await replays.close()
         await engine.dispose()
 
 

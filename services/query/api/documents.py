@@ -1,0 +1,79 @@
+"""Pieces that the documents of several routes share."""
+
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+from fastapi import Header, Path, Query, Response
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from libs.common.http.paging import DEFAULT_LIMIT, MAX_LIMIT
+from services.query.domain.etags import etag_of
+from services.query.store.records import Record
+
+# control characters are refused: PostgreSQL takes no NUL, and nobody means the others
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=PRINTABLE)]
+Email = Annotated[
+    str, StringConstraints(max_length=320, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$")
+]
+KeyId = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{1,64}$")]
+IfMatch = Annotated[
+    str | None, Header(description="The ETag that was read; a change without it is refused")
+]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("beyond the calendar") from error
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
+class Document(BaseModel):
+    """What a client sends: unknown fields are refused by name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ListAsk(Document):
+    """Paging of a list."""
+
+    limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
+    cursor: str | None = Field(None, max_length=200)
+
+
+ListQuery = Annotated[ListAsk, Query()]
+
+
+class Answer(BaseModel):
+    """What is read from a row."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Versioned(Answer):
+    """A row that changes by If-Match."""
+
+    updated_at: datetime
+    etag: str = Field("", description="Send it as If-Match with a change")
+
+
+_AnswerT = TypeVar("_AnswerT", bound=Answer)
+_VersionedT = TypeVar("_VersionedT", bound=Versioned)
+
+
+def read_row(kind: type[_AnswerT], row: Record, **more: object) -> _AnswerT:
+    """Turn a row into an answer."""
+    return kind.model_validate({**row._mapping, **more})
+
+
+def versioned(kind: type[_VersionedT], row: Record, response: Response | None) -> _VersionedT:
+    """Turn a row into an answer with its ETag, in the header too where one row is answered."""
+    etag = etag_of(row.updated_at)
+    if response is not None:
+        response.headers["etag"] = etag
+    return read_row(kind, row, etag=etag)

@@ -1,0 +1,94 @@
+"""Ingest keys: listed, made, rotated and changed, each change with its line in the audit log."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from libs.common.db.accounts import (
+    NewIngestKey,
+    NewSecret,
+    create_ingest_key,
+    record_audit,
+    rotate_ingest_key,
+)
+from libs.common.db.tables import IngestKey
+from services.query.domain.errors import InvalidDocument, NotFound
+from services.query.domain.etags import check_if_match
+from services.query.store.records import Record
+
+_KEY = select(
+    IngestKey.id,
+    IngestKey.application,
+    IngestKey.name,
+    IngestKey.kind,
+    IngestKey.origins,
+    IngestKey.may_backfill,
+    IngestKey.events_per_minute,
+    IngestKey.is_enabled,
+    IngestKey.previous_valid_until,
+    IngestKey.created_at,
+    IngestKey.updated_at,
+)
+
+
+class IngestKeyStore:
+    """Reads and writes ingest keys; no secret ever comes back out."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def all(self) -> list[Record]:
+        """Return all keys, newest first: they are made by hand, so there are few."""
+        async with self._engine.connect() as connection:
+            newest_first = _KEY.order_by(IngestKey.created_at.desc(), IngestKey.id.desc())
+            return list(await connection.execute(newest_first))
+
+    async def one(self, key_id: str) -> Record:
+        """Return a key; raises NotFound."""
+        async with self._engine.connect() as connection:
+            return await _read(connection, key_id)
+
+    async def create(self, key: NewIngestKey, actor: str) -> tuple[Record, NewSecret]:
+        """Make a key."""
+        async with self._engine.begin() as connection:
+            secret = await create_ingest_key(connection, key, actor)
+            return await _read(connection, secret.id), secret
+
+    async def rotate(self, key_id: str, actor: str, now: datetime) -> tuple[Record, NewSecret]:
+        """Give a key a new secret; raises NotFound."""
+        async with self._engine.begin() as connection:
+            secret = await rotate_ingest_key(connection, key_id, actor, now)
+            if secret is None:
+                raise NotFound("no such ingest key")
+            return await _read(connection, key_id), secret
+
+    async def change(
+        self, key_id: str, changes: dict[str, Any], if_match: str | None, actor: str
+    ) -> Record:
+        """Change a key that is still as `if_match` says; raises NotFound, InvalidDocument."""
+        async with self._engine.begin() as connection:
+            before = await _read(connection, key_id, for_update=True)
+            check_if_match(if_match, before.updated_at)
+            after = dict(before._mapping) | changes
+            if after["kind"] == "browser" and (not after["origins"] or after["may_backfill"]):
+                raise InvalidDocument("a browser key needs origins and may not backfill")
+            values: dict[str, Any] = changes | {"updated_at": func.clock_timestamp()}
+            if changes.get("is_enabled") is False:
+                # the secret before the last rotation must not come back with the key
+                values |= {"previous_secret_hash": None, "previous_valid_until": None}
+            await connection.execute(
+                update(IngestKey).where(IngestKey.id == key_id).values(**values)
+            )
+            await record_audit(connection, actor, "ingest_key.change", key_id, changes)
+            return await _read(connection, key_id)
+
+
+async def _read(connection: AsyncConnection, key_id: str, *, for_update: bool = False) -> Record:
+    statement = _KEY.where(IngestKey.id == key_id)
+    found = await connection.execute(statement.with_for_update() if for_update else statement)
+    row: Record | None = found.first()
+    if row is None:
+        raise NotFound("no such ingest key")
+    return row
