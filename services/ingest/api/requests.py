@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from libs.common.http.problems import Problem
 from services.ingest.domain.errors import BodyTooLarge, BodyTooSlow, IngestError, MalformedBody
@@ -109,38 +109,25 @@ async def read_body(
     limit_bytes = limits.size_bytes
     if content_length is not None and content_length > limit_bytes:
         raise BodyTooLarge(f"more than {limit_bytes} bytes")
-    message = await _receive(receive, limits.time)
-    body: bytes = message.get("body", b"")
-    held.add(len(body))
-    if not message.get("more_body"):
-        if len(body) > limit_bytes:
-            raise BodyTooLarge(f"more than {limit_bytes} bytes")
-        return body
-    parts, size = [body], len(body)
+    parts: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(limits.time.total_seconds()):
-            while message.get("more_body"):
-                message = await _receive(receive, limits.time)
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
                 part = message.get("body", b"")
                 held.add(len(part))
                 parts.append(part)
                 size += len(part)
                 if size > limit_bytes:
                     raise BodyTooLarge(f"more than {limit_bytes} bytes")
+                if not message.get("more_body"):
+                    break
     except TimeoutError as error:
         raise BodyTooSlow("the body did not arrive in time") from error
-    return b"".join(parts)
-
-
-async def _receive(receive: Receive, limit: timedelta) -> Message:
-    try:
-        async with asyncio.timeout(limit.total_seconds()):
-            message = await receive()
-    except TimeoutError as error:
-        raise BodyTooSlow("the body did not arrive in time") from error
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    return message
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
