@@ -78,7 +78,6 @@ class LoopLimits:
 
     weight: int = 20_000
     value_bytes: int = 32 * 1024 * 1024
-    poll_count: int = 500
     idle_wait: timedelta = timedelta(milliseconds=200)
     busy_wait: timedelta = timedelta(milliseconds=10)
     yield_bytes: int = 128 * 1024
@@ -120,6 +119,8 @@ class ConsumerLoop(Generic[Item]):
         self._idle.set()
         self._looked_at = self._moved_at = clock.monotonic()
         self._failure_count = 0
+        self._heaviest = 1 / 20
+        """Share of a transaction's limits that a record of the latest size takes."""
         self._stop = asyncio.Event()
         self._showing: asyncio.Task[None] | None = None
 
@@ -198,16 +199,23 @@ class ConsumerLoop(Generic[Item]):
             idle = self._idle.is_set()
             if gathered.records and idle:
                 return
-            if gathered.weight >= limits.weight or gathered.value_bytes >= limits.value_bytes:
+            if _fullness(gathered, limits) >= 1:
                 await self._idle.wait()
                 return
             wait = limits.idle_wait if idle else limits.busy_wait
-            found = await self._reader.poll(wait, limits.poll_count)
+            found = await self._reader.poll(wait, self._most_records(gathered))
             if found:
                 self._moved_at = self._clock.monotonic()
                 await self._prepare(found, gathered)
+                if gathered.record_count:
+                    self._heaviest = _fullness(gathered, limits) / gathered.record_count
             elif idle:
                 return
+
+    def _most_records(self, gathered: Gathered[Item]) -> int:
+        """Return how many records of the latest size still fit into one transaction."""
+        room = 1 - _fullness(gathered, self._limits)
+        return max(1, int(room / self._heaviest))
 
     async def _prepare(
         self, found: Mapping[int, Sequence[Record]], gathered: Gathered[Item]
@@ -356,3 +364,8 @@ class ConsumerLoop(Generic[Item]):
                 await self._stop.wait()
         except TimeoutError:
             return
+
+
+def _fullness(gathered: Gathered[Item], limits: LoopLimits) -> float:
+    """Return which share of a transaction's limits is used."""
+    return max(gathered.weight / limits.weight, gathered.value_bytes / limits.value_bytes)

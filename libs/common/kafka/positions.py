@@ -107,6 +107,7 @@ class Gathered(Generic[Item]):
     items: dict[int, list[Item]] = field(default_factory=dict)
     value_bytes: int = 0
     weight: int = 0
+    record_count: int = 0
 
     def add(self, record: Record, item: Item, weight: int) -> None:
         """Append a record behind those of its partition."""
@@ -114,6 +115,7 @@ class Gathered(Generic[Item]):
         self.items.setdefault(record.partition, []).append(item)
         self.value_bytes += len(record.value or b"")
         self.weight += weight
+        self.record_count += 1
 
     def forget(self, partition: int) -> None:
         """Drop a partition's records, whose place in the log is no longer valid."""
