@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import asyncpg
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -85,7 +85,6 @@ def build_api(
     gate = LoginGate(settings, accounts, hashing, clients.metrics)
     api = FastAPI(title="Headwater", version="1", docs_url=None, redoc_url=None)
     api.state.access = access
-    v1 = APIRouter(prefix="/api/v1")
     letters = DeadLetterStore(engine)
     for routes in (
         AuthRoutes(settings, access, accounts, gate, hashing, clock),
@@ -103,8 +102,7 @@ def build_api(
             LedgerStore(engine), letters, AuditStore(engine), lambda: completeness.state, clock
         ),
     ):
-        v1.include_router(routes.router())
-    api.include_router(v1)
+        api.include_router(routes.router())
     api.router.routes.extend(health_routes(clients.watch, _readiness(engine), clients.metrics))
     api.router.routes.extend(docs_routes())
     api.add_api_route("/", _to_docs, include_in_schema=False)

@@ -12,6 +12,7 @@ from services.query.domain.errors import Forbidden, ForeignOrigin, NotSignedIn
 from services.query.settings import QuerySettings
 from services.query.store.accounts import AccountStore, Identity, hash_cookie
 
+V1 = "/api/v1"
 COOKIE = "headwater_session"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_COOKIE_LENGTH = 200

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from libs.common.clock import Clock
-from services.query.api.access import Admin
+from services.query.api.access import V1, Admin
 from services.query.api.cursors import CursorBook
 from services.query.api.documents import Answer, ListQuery, read_row
 from services.query.domain import ledger
@@ -138,7 +138,7 @@ class HealthRoutes:
 
     def router(self) -> APIRouter:
         """Return the routes."""
-        router = APIRouter(prefix="/admin", tags=["admin: health"])
+        router = APIRouter(prefix=f"{V1}/admin", tags=["admin: health"])
         router.get("/health", summary="Is all well")(self.health)
         router.get("/audit", summary="Who changed what")(self.list_audit)
         return router

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from libs.common.clock import Clock
 from libs.common.db.accounts import NewIngestKey
-from services.query.api.access import Admin
+from services.query.api.access import V1, Admin
 from services.query.api.documents import Document, IfMatch, KeyId, Name, Versioned, versioned
 from services.query.domain.errors import InvalidDocument
 from services.query.store.ingest_keys import IngestKeyStore
@@ -102,7 +102,7 @@ class KeyRoutes:
 
     def router(self) -> APIRouter:
         """Return the routes."""
-        router = APIRouter(prefix="/admin/ingest-keys", tags=["admin: ingest keys"])
+        router = APIRouter(prefix=f"{V1}/admin/ingest-keys", tags=["admin: ingest keys"])
         router.get("", summary="List ingest keys")(self.list)
         router.post("", status_code=201, summary="Make an ingest key")(self.create)
         router.get("/{key_id}", summary="Read an ingest key")(self.read)

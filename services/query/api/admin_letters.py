@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints
 
-from services.query.api.access import Admin
+from services.query.api.access import V1, Admin
 from services.query.api.cursors import CursorBook
 from services.query.api.documents import PRINTABLE, Answer, ListAsk, read_row
 from services.query.domain.errors import GatewayUnavailable, ReplayRefused
@@ -76,7 +76,7 @@ class LetterRoutes:
 
     def router(self) -> APIRouter:
         """Return the routes."""
-        router = APIRouter(prefix="/admin/dead-letters", tags=["admin: dead letters"])
+        router = APIRouter(prefix=f"{V1}/admin/dead-letters", tags=["admin: dead letters"])
         router.get("", summary="List dead letters")(self.list)
         router.get("/{letter_id}", summary="Read a dead letter")(self.read)
         router.post("/{letter_id}/replay", status_code=202, summary="Send it to be stored again")(

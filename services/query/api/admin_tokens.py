@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field
 
-from services.query.api.access import Admin
+from services.query.api.access import V1, Admin
 from services.query.api.documents import Answer, Document, KeyId, Moment, Name, read_row
 from services.query.store.api_tokens import ApiTokenStore
 
@@ -65,7 +65,7 @@ class TokenRoutes:
 
     def router(self) -> APIRouter:
         """Return the routes."""
-        router = APIRouter(prefix="/admin/api-tokens", tags=["admin: API tokens"])
+        router = APIRouter(prefix=f"{V1}/admin/api-tokens", tags=["admin: API tokens"])
         router.get("", summary="List API tokens")(self.list)
         router.post("", status_code=201, summary="Make an API token")(self.create)
         router.delete("/{token_id}", status_code=204, summary="Revoke an API token")(self.revoke)

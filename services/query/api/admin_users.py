@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field, StringConstraints
 
-from services.query.api.access import Admin
+from services.query.api.access import V1, Admin
 from services.query.api.auth import NewPassword
 from services.query.api.cursors import CursorBook
 from services.query.api.documents import (
@@ -95,7 +95,7 @@ class UserRoutes:
 
     def router(self) -> APIRouter:
         """Return the routes."""
-        router = APIRouter(prefix="/admin/users", tags=["admin: users"])
+        router = APIRouter(prefix=f"{V1}/admin/users", tags=["admin: users"])
         router.get("", summary="List users")(self.list)
         router.post("", status_code=201, summary="Make a user")(self.create)
         router.get("/{user_id}", summary="Read a user")(self.read)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from libs.common.clock import Clock
-from services.query.api.access import COOKIE, Access, SignedIn
+from services.query.api.access import COOKIE, V1, Access, SignedIn
 from services.query.api.login_gate import MAX_PASSWORD_LENGTH, LoginGate, PasswordHashing
 from services.query.domain.errors import InvalidCredentials
 from services.query.settings import QuerySettings
@@ -78,7 +78,7 @@ class AuthRoutes:
 
     def router(self) -> APIRouter:
         """Return the routes."""
-        router = APIRouter(prefix="/auth", tags=["auth"])
+        router = APIRouter(prefix=f"{V1}/auth", tags=["auth"])
         router.post("/login", summary="Sign in")(self.login)
         router.post("/logout", status_code=204, summary="Sign out")(self.logout)
         router.get("/me", summary="Who am I")(self.me)

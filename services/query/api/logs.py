@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from libs.common.clock import Clock
-from services.query.api.access import SignedIn
+from services.query.api.access import V1, SignedIn
 from services.query.api.cursors import CursorBook
 from services.query.api.log_documents import LogEntry, LogPage, LogStatisticsAnswer
 from services.query.api.log_parameters import FILTER_PARAMETERS, PAGE_PARAMETERS, interval_parameter
@@ -35,7 +35,7 @@ class LogRoutes:
 
     def router(self) -> APIRouter:
         """Return the routes. Rows go to JSON by msgspec; the models are for the documentation."""
-        router = APIRouter(prefix="/logging", tags=["logs"])
+        router = APIRouter(prefix=f"{V1}/logging", tags=["logs"])
         router.get(
             "/logs",
             summary="Search logs",

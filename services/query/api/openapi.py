@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from services.query.api.access import COOKIE
+from services.query.api.access import COOKIE, V1
 
-_PUBLIC = {("/api/v1/auth/login", "post")}
+_PUBLIC = {(f"{V1}/auth/login", "post")}
 _DESCRIPTION = (
     "Reads what Headwater stored: logs, their counts, and the administration of keys, users, "
     "tokens and dead letters. Errors are `application/problem+json` (RFC 9457) with a stable "

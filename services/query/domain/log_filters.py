@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-import msgspec
-
 from libs.common.events import level_name
 from libs.common.http.paging import DEFAULT_LIMIT, MAX_LIMIT
 from libs.common.text import parse_text
@@ -92,14 +90,11 @@ def parse_limit(text: str) -> int:
 def parse_moment(name: str, text: str) -> datetime:
     """Read an RFC 3339 time with its zone (no zone counts as UTC); raises InvalidParameter."""
     # a + that was not percent-encoded arrives as a blank
-    cleaned = text.strip().replace(" +", "+")
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", cleaned):
-        cleaned += "T00:00:00Z"
-    cleaned = re.sub(r" (\d{2}:?\d{2})$", r"+\1", cleaned)
+    cleaned = re.sub(r"\s(\d{2}:?\d{2})$", r"+\1", text.strip()) if "T" in text else text.strip()
     try:
-        moment = msgspec.convert(cleaned, datetime)
+        moment = datetime.fromisoformat(cleaned)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (msgspec.ValidationError, OverflowError, ValueError) as error:
+    except (OverflowError, ValueError) as error:
         raise InvalidParameter(name, "must be a time such as 2026-11-23T10:00:00Z") from error
 
 

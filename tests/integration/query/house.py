@@ -107,7 +107,7 @@ class House:
         if (lower, upper) in self._slices:
             return
         self._slices.add((lower, upper))
-        name = f"app_logs_{lower:%Y%m%d%H%M%S}_{int((upper - lower).total_seconds())}"
+        name = slice_name(lower)
         await connection.execute(
             f'CREATE TABLE "{name}" PARTITION OF app_logs '
             f"FOR VALUES FROM ('{lower.isoformat()}') TO ('{upper.isoformat()}')"
@@ -134,6 +134,11 @@ class House:
             return int(
                 (await connection.execute(select(func.count()).select_from(table))).scalar_one()
             )
+
+
+def slice_name(moment: datetime) -> str:
+    """Return the name of the slice (of a day) that holds a moment."""
+    return f"app_logs_{moment:%Y%m%d}"
 
 
 def complete_log(log: dict[str, Any]) -> dict[str, Any]:
