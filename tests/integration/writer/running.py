@@ -34,6 +34,8 @@ NOW = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
 SLOW = {"request": 1_000.0, "query": 500.0}
 SECRET = b"s" * 32
 
+AnyRow = LogRow | ExceptionRow | SampleRow
+
 
 def log_row(created_at: datetime = NOW, **changes: Any) -> LogRow:
     row = LogRow(
@@ -89,9 +91,7 @@ def sample_row(created_at: datetime = NOW, **changes: Any) -> SampleRow:
     return row
 
 
-def batch(
-    rows: Sequence[LogRow | ExceptionRow | SampleRow], batch_id: UUID | None = None, **header: Any
-) -> BatchRecord:
+def batch(rows: Sequence[AnyRow], batch_id: UUID | None = None, **header: Any) -> BatchRecord:
     facts: dict[str, Any] = {
         "application": "shop",
         "batch_id": batch_id or uuid4(),

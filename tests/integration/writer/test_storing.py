@@ -4,6 +4,7 @@ from uuid import uuid4
 
 from tests.integration.writer.running import (
     NOW,
+    AnyRow,
     batch,
     eventually,
     exception_row,
@@ -21,7 +22,7 @@ from tests.stack import Stack
 async def test_all_kinds_are_stored_with_identity_counts_and_ledger(
     stack: Stack, database: str, telemetry: str
 ) -> None:
-    rows = [log_row(), log_row(level="ERROR"), exception_row(), sample_row()]
+    rows: list[AnyRow] = [log_row(), log_row(level="ERROR"), exception_row(), sample_row()]
     fast = sample_row(duration_ms=3.0)
     record = batch([*rows, fast])
     async with (
