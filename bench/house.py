@@ -65,7 +65,7 @@ class House:
         }
 
     async def start(self, name: str, module: str) -> Started:
-        """Start `python -m module` on a socket of ours; return once /readyz (or the port) answers."""
+        """Start `python -m module` on a socket of ours; return once it is ready."""
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         port = listener.getsockname()[1]
         child = Child(name, self.home / "run")
@@ -87,7 +87,7 @@ class House:
         await self.services.pop(name).child.stop(timedelta(seconds=20))
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Return CPU seconds by process so far; PostgreSQL's and Kafka's with all their children."""
+        """Return CPU seconds by process so far, children included."""
         used = {name: _cpu_of(started.pid) for name, started in self.services.items()}
         assert self.postgres.pid is not None
         used["postgres"] = _cpu_of(self.postgres.pid)

@@ -1,7 +1,7 @@
 """The load: keep-alive connections that post prepared bodies, in a process of its own.
 
 `python -m bench.load PORT KEY CONNECTIONS RATE < bodies`: bodies come as 4-byte length and bytes;
-RATE is events a second over all connections, 0 = as fast as answers come. Only loopback is posted to.
+RATE is requests a second over all connections, 0 = as fast as answers come. Loopback only.
 """
 
 import asyncio

@@ -111,7 +111,9 @@ def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Re
     maker = RowMaker(facts, limits, redaction.strip_literals, is_ascii=body.isascii())
     rejected: dict[int, str] = {}
 
-    redacted = redaction.redact_raw(body, envelope.events, hits)
+    # Joined anew, so that an event's place is certain whatever else the envelope holds: the engine
+    # would find the first event by its bytes, and a sender may repeat these in another field.
+    redacted = redaction.redact_raw(b",".join(envelope.events), envelope.events, hits)
     slow = set(redacted.odd)
     patched = redacted.patched
     decode = event_decoder.decode
