@@ -27,7 +27,7 @@ class Prefilter:
         return self.search(body, 0)[1] >= 0
 
     def suspect_events(self, body: bytes, events: Sequence[Raw]) -> list[int]:
-        """Return the indexes of the events whose raw text hits; the events lie in the body in order.
+        """Return the indexes of the events whose raw text hits; they lie in the body in order.
 
         One search over the whole body, which skips the rest of an event once it hit.
         """
@@ -52,12 +52,31 @@ def locate(body: bytes, events: Sequence[Raw]) -> Iterator[tuple[int, int]]:
     """
     end = -1
     for event in events:
-        size = memoryview(event).nbytes
-        if end < 0:
-            start = body.index(bytes(event))
-        else:
-            start = end
-            while body[start] in _BETWEEN_EVENTS:
-                start += 1
-        end = start + size
+        start = _first_start(body, events) if end < 0 else _next_start(body, end)
+        end = start + memoryview(event).nbytes
         yield start, end
+
+
+def _first_start(body: bytes, events: Sequence[Raw]) -> int:
+    """Find the first event, also where the envelope repeats its text before."""
+    first = bytes(events[0])
+    start = body.index(first)
+    while (again := body.find(first, start + 1)) >= 0 and not _follow(body, start, events):
+        start = again
+    return start
+
+
+def _follow(body: bytes, start: int, events: Sequence[Raw]) -> bool:
+    """Say whether all events lie one after another from here; the same bytes mean the same."""
+    for event in events:
+        text = bytes(event)
+        if not body.startswith(text, start):
+            return False
+        start = _next_start(body, start + len(text))
+    return True
+
+
+def _next_start(body: bytes, end: int) -> int:
+    while end < len(body) and body[end] in _BETWEEN_EVENTS:
+        end += 1
+    return end
