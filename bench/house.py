@@ -108,10 +108,12 @@ class House:
         self, bodies: Iterable[bytes], port: int, batch_size: int, rate: float = 0
     ) -> dict[str, float]:
         """Post bodies from a process of its own and return what it measured."""
+        arguments = (str(port), self.key, str(CONNECTIONS[batch_size]), str(rate))
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bench.load", str(port), self.key, str(CONNECTIONS[batch_size]), str(rate),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+            *(sys.executable, "-m", "bench.load", *arguments),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
         packed = b"".join(len(body).to_bytes(4, "big") + body for body in bodies)
         out, _ = await process.communicate(packed)
         if process.returncode != 0:
@@ -164,8 +166,7 @@ async def wait_ready(port: int, child: Child) -> None:
 @asynccontextmanager
 async def open_house(home: Path, *, eager_indexes: bool) -> AsyncIterator[House]:
     """Start Kafka and PostgreSQL with an empty, migrated database; stop all in the end."""
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "secret").write_bytes(os.urandom(32).hex().encode())
+    _prepare(home)
     house = House(home, LocalPostgres(home), LocalKafka(home))
     await asyncio.gather(house.postgres.start(), house.kafka.start())
     try:
@@ -192,6 +193,11 @@ async def recreate_topic(house: House) -> None:
     """Create `telemetry` where it is not there yet."""
     async with TopicAdmin({"bootstrap_servers": house.kafka.bootstrap}) as admin:
         await admin.create([TELEMETRY])
+
+
+def _prepare(home: Path) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "secret").write_bytes(os.urandom(32).hex().encode())
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -11,15 +11,18 @@ CARDS = ("4111111111111111", "5555 5555 5555 4444", "3782-822463-10005", "601100
 SSNS = ("078-05-1120", "219-09-9999")
 SENSITIVE_NAMES = ("password", "token", "access_token", "refresh_token", "secret", "api_key")
 FRAGMENTS = (
-    *SENSITIVE_NAMES, *CARDS, *SSNS, "passwd", "Authorization", "Cookie", "set-cookie", "bearer ", "Basic ",
-    "c3ZjOmhleGxleQ==", "eyJhbGciOi.eyJzdWIi.c2ln", "://", "user:pw@", "user@host", "-----BEGIN PRIVATE KEY-----",
-    "-----END PRIVATE KEY-----", "DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432", "ssn ", "otp", "cvv",
-    "social security ", "219099999", "author", "token_count", "max_tokens", "_type", "has_", "--", "null", "true",
-    "=", ":", "=>", " = ", ": ", "%3D", "&", ";", ",", " ", "  ", "\n", "\t", "\\", "\\n", '"', "'", "`", "{", "}",
-    "[", "]", "(", ")", "<", ">", "/", "?", "#", "@", ".", "-", "+", "0", "4", "42", "4111", "1111", "x", "Z", "ab",
-    "é", "漢", "\u200b", "\u00a0", "\u2011", "ｐ", "４", "𝐩", "ſ", "\u212a", "ⓟ", "™", "…", "\x00", "\x1a", "\x7f",
-    "🙂", "[REDACTED]", '{"password":"x"}', '{"a":"4111111111111111"}', '["token=abc"]', "https://h/p?q=1",
-    "2026-11-22T10:00:00Z", "41111111-1111-4111-8111-111111111111", "1700000000000", "hunter2",
+    *SENSITIVE_NAMES, *CARDS, *SSNS, "passwd", "Authorization", "Cookie", "set-cookie",
+    "bearer ", "Basic ", "c3ZjOmhleGxleQ==", "eyJhbGciOi.eyJzdWIi.c2ln", "://", "user:pw@",
+    "user@host", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----",
+    "DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432", "ssn ", "otp", "cvv",
+    "social security ", "219099999", "author", "token_count", "max_tokens", "_type", "has_",
+    "--", "null", "true", "=", ":", "=>", " = ", ": ", "%3D", "&", ";", ",", " ", "  ", "\n",
+    "\t", "\\", "\\n", '"', "'", "`", "{", "}", "[", "]", "(", ")", "<", ">", "/", "?", "#",
+    "@", ".", "-", "+", "0", "4", "42", "4111", "1111", "x", "Z", "ab", "é", "漢", "\u200b",
+    "\u00a0", "\u2011", "ｐ", "４", "𝐩", "ſ", "\u212a", "ⓟ", "™", "…", "\x00", "\x1a", "\x7f",
+    "🙂", "[REDACTED]", '{"password":"x"}', '{"a":"4111111111111111"}', '["token=abc"]',
+    "https://h/p?q=1", "2026-11-22T10:00:00Z", "41111111-1111-4111-8111-111111111111",
+    "1700000000000", "hunter2",
 )  # fmt: skip
 
 texts = st.one_of(

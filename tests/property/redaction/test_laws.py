@@ -111,11 +111,22 @@ def test_a_text_stands_alone_as_in_an_event(text: str) -> None:
 def spell(name: str, style: int) -> str:
     parts = name.split("_")
     camel = parts[0] + "".join(part.title() for part in parts[1:])
-    return (
-        name, name.upper(), name.title(), camel, camel[:1].upper() + camel[1:], "-".join(parts), f"user[{name}]",
-        f"x_{name}", f"{name}s", ".".join(parts), "".join(c.upper() if i % 2 else c for i, c in enumerate(name)),
-        name.replace("s", "\u200bs"), "".join(chr(ord(c) + 0xFEE0) for c in name),
-    )[style]  # fmt: skip
+    spellings = (
+        name,
+        name.upper(),
+        name.title(),
+        camel,
+        camel[:1].upper() + camel[1:],
+        "-".join(parts),
+        f"user[{name}]",
+        f"x_{name}",
+        f"{name}s",
+        ".".join(parts),
+        "".join(c.upper() if i % 2 else c for i, c in enumerate(name)),
+        name.replace("s", "\u200bs"),
+        "".join(chr(ord(c) + 0xFEE0) for c in name),
+    )
+    return spellings[style]
 
 
 secret_values = st.from_regex(r"zq[a-z]{4}-[0-9a-z]{6}q", fullmatch=True)
@@ -178,8 +189,9 @@ def test_cards_and_ssns_never_survive_in_texts_and_keys(
     secret=secret_values,
     form=st.sampled_from(
         (
-            "{n}={s}", "{n}: {s}", '"{n}": "{s}"', "'{n}': '{s}'", "/p?{n}={s}&page=2", "https://h/x?a=1;{n}={s}#f",
-            '{{\\"{n}\\": \\"{s}\\"}}', "{n} => {s}", "--{n} {s}", "<{n}>{s}</{n}>", "{n} := '{s}'", "next=%2F%3F{n}%3D{s}",
+            "{n}={s}", "{n}: {s}", '"{n}": "{s}"', "'{n}': '{s}'", "/p?{n}={s}&page=2",
+            "https://h/x?a=1;{n}={s}#f", '{{\\"{n}\\": \\"{s}\\"}}', "{n} => {s}", "--{n} {s}",
+            "<{n}>{s}</{n}>", "{n} := '{s}'", "next=%2F%3F{n}%3D{s}",
         )
     ),
 )  # fmt: skip
@@ -196,8 +208,9 @@ def test_a_secret_announced_in_a_text_never_survives(
 
 
 INNOCENT_NAMES = (
-    "author", "authority", "passenger", "compass", "bypass", "passed", "secretary", "tokenizer", "session_id",
-    "user_id", "module", "keyboard", "monkey", "api_version", "cookie_consent", "password_strength", "token_type",
+    "author", "authority", "passenger", "compass", "bypass", "passed", "secretary", "tokenizer",
+    "session_id", "user_id", "module", "keyboard", "monkey", "api_version", "cookie_consent",
+    "password_strength", "token_type",
 )  # fmt: skip
 WORDS = (
     "order",
@@ -229,9 +242,13 @@ def test_innocent_events_stay_as_they_are(
     name: str, words: str, number: float, identifier: str, trace: str
 ) -> None:
     event = {
-        "id": identifier, "trace_id": trace, "created_at": "2026-11-22T10:00:00.000Z", "message": words,
-        "duration_ms": number, "extra_data": {name: words or "x", "list": [identifier, trace, number]},
-    }  # fmt: skip
+        "id": identifier,
+        "trace_id": trace,
+        "created_at": "2026-11-22T10:00:00.000Z",
+        "message": words,
+        "duration_ms": number,
+        "extra_data": {name: words or "x", "list": [identifier, trace, number]},
+    }
     assert redact(event) is event
 
 

@@ -1,0 +1,50 @@
+"""What `headwater demo` does: make or read events, send them, say what became of them."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from headwater.demo.batches import make_batches
+from headwater.demo.errors import DemoFailed
+from headwater.demo.loghub import read_folder
+from headwater.demo.made_up import make_day
+from headwater.demo.sender import Outcome, send
+from headwater.home import Home, read_state
+from libs.common.clock import SystemClock
+
+_MADE_UP_COUNT = 5_000
+
+
+def run_demo(folder: Path | None, home: Path) -> None:
+    """Fill the installation of a home; exits with 1 and a reason where it cannot."""
+    state = read_state(Home(home))
+    now = SystemClock().now()
+    try:
+        if not state.ready:
+            raise DemoFailed("Headwater is not running here; start it with `headwater up`")
+        events = read_folder(folder, now) if folder else make_day(_MADE_UP_COUNT, now, seed=7)
+        outcome = Outcome()
+        console = Console()
+        bar = Progress(
+            TextColumn("sending"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        with bar:
+            task = bar.add_task("events", total=len(events))
+            batches = make_batches(events, uuid4())
+            for event_count in send(batches, state.ingest_url, state.ingest_key, outcome):
+                bar.advance(task, event_count)
+    except DemoFailed as error:
+        typer.echo(f"demo: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{outcome.accepted_count} of {len(events)} events accepted, over 24 h to now")
+    for reason, count in outcome.rejected.most_common():
+        typer.echo(f"{count} rejected: {reason}")
+    typer.echo(f"read them at {state.console_url}/api/v1/logging/logs")
