@@ -1,8 +1,8 @@
 """Takes secrets out of events before they are published, stored or logged.
 
-Takes in decoded JSON, texts and SQL statements; gives back the same without passwords, tokens, cards
-and the like. One rule file (`rules.json`) serves every place that redacts, in any language, and one
-file of vectors (`vectors.json`) says what each of them must answer. Pure: no IO at import.
+Takes in decoded JSON, raw JSON, texts and SQL statements; gives back the same without passwords,
+tokens, cards and the like. One rule file (`rules.json`) serves every place that redacts, in any
+language; one file of vectors (`vectors.json`) says what each must answer. Pure: no IO at import.
 """
 
 from libs.common.redaction.errors import RuleError

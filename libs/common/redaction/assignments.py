@@ -1,4 +1,4 @@
-"""Finds secrets that a name announces in running text: `password=…`, `"apiKey": "…"`, headers, flags.
+"""Finds secrets that a name announces in running text: `password=…`, headers, flags, markup.
 
 Works on the ASCII copy of a text (`fold`). The name is judged by the same test as a key of JSON, so
 that a list for fields and a list for texts can never drift apart.

@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Span = tuple[int, int]
-Check = Callable[[str, int, int], list[tuple[int, int, str]]]
+Found = list[tuple[int, int, str]]  # where from, where to, by which rule
+Check = Callable[[str, int, int], Found]
 
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 _DIGITS = re.compile(r"[0-9]+")
 _NUMBER = (
     r"[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{4} [0-9]{4} [0-9]{4} [0-9]{4}"
-    r"|[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{4}|[0-9]{4} [0-9]{6} [0-9]{4,5}|[0-9]{4}-[0-9]{6}-[0-9]{4,5}"
+    r"|[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{4}|[0-9]{4} [0-9]{6} [0-9]{4,5}"
+    r"|[0-9]{4}-[0-9]{6}-[0-9]{4,5}"
 )
 _ONE_NUMBER = re.compile(f"{_NUMBER}|[0-9]{{13,19}}")
 _SHAPES = re.compile(f"{_NUMBER}|[0-9]{{13,}}")
@@ -38,6 +40,7 @@ class CardRange:
     lengths: frozenset[int]
 
     def holds(self, digits: str) -> bool:
+        """Say whether a number is of this range."""
         return len(digits) in self.lengths and self.first <= digits[: len(self.first)] <= self.last
 
 
@@ -69,7 +72,8 @@ class DigitCheck:
                 return passes_luhn(digits)
         return False
 
-    def __call__(self, text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+    def __call__(self, text: str, start: int, end: int) -> Found:
+        """Return the cards and SSNs of a run."""
         whole = self._whole(text, start, end)
         if whole is not None:
             return [whole]
@@ -106,7 +110,7 @@ class DigitCheck:
             number = number.replace(" ", "")
         return (start, stop, "card") if self.is_card(number) else None
 
-    def _long(self, text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+    def _long(self, text: str, start: int, end: int) -> Found:
         """Find numbers of the usual shapes in a long run, such as a dump of numbers."""
         found = []
         match = _SHAPES.search(text, start, end)
@@ -204,7 +208,8 @@ class IbanCheck:
     def __init__(self, lengths: Mapping[str, int]) -> None:
         self._lengths = lengths
 
-    def __call__(self, text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+    def __call__(self, text: str, start: int, end: int) -> Found:
+        """Return the account when its country, length and check digits are right."""
         length = self._lengths.get(text[start : start + 2])
         if length is None or (start and text[start - 1].isalnum()):
             return []
@@ -219,7 +224,7 @@ class IbanCheck:
         return []
 
 
-def check_jwt(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+def check_jwt(text: str, start: int, end: int) -> Found:
     """A signed or encrypted token has two dots or more between parts that are not empty."""
     parts = text[start:end].rstrip(".").split(".", 3)
     if len(parts) < 2 or len(parts[0]) < 8 or len(parts[1]) < 4:
@@ -227,7 +232,7 @@ def check_jwt(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
     return [(start, end, "jwt")]
 
 
-def check_bearer(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+def check_bearer(text: str, start: int, end: int) -> Found:
     """A token, not prose such as `bearer of news` or `bearer authentication`."""
     value = text[start + 6 : end].lstrip(" \t")
     if len(value) < 16 and not any(char.isdigit() for char in value):
@@ -235,7 +240,7 @@ def check_bearer(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
     return [(end - len(value), end, "bearer")]
 
 
-def check_basic(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+def check_basic(text: str, start: int, end: int) -> Found:
     """User and password, that is base64 with a colon inside, not prose such as `basic plan`."""
     value = text[start + 5 : end].lstrip(" \t")
     if len(value) < 4:
@@ -249,7 +254,7 @@ def check_basic(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
     return [(end - len(value), end, "basic")] if b":" in decoded else []
 
 
-def check_private_key(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+def check_private_key(text: str, start: int, end: int) -> Found:
     """The whole block; one that was cut off counts to the end of the text."""
     close = text.find("-----END", end)
     if close < 0:
@@ -258,7 +263,7 @@ def check_private_key(text: str, start: int, end: int) -> list[tuple[int, int, s
     return [(start, len(text) if stop < 0 else stop + 5, "private_key")]
 
 
-def check_url_credentials(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+def check_url_credentials(text: str, start: int, end: int) -> Found:
     """The password of `scheme://user:password@host`, or a user that looks like a token itself."""
     at = text.rfind("@", start, end)
     colon = text.find(":", start + 3, at)
@@ -267,7 +272,7 @@ def check_url_credentials(text: str, start: int, end: int) -> list[tuple[int, in
     return [(colon + 1, at, "url_credentials")] if at > colon + 1 else []
 
 
-def check_ssn_context(text: str, start: int, end: int) -> list[tuple[int, int, str]]:
+def check_ssn_context(text: str, start: int, end: int) -> Found:
     """Nine digits after a word that says what they are; blanks and dashes between them are fine."""
     position = end
     count = 0

@@ -1,7 +1,7 @@
 """Makes the ASCII copy of a text on which rules are matched, with a map back to the text itself.
 
-Invisible characters vanish, look-alikes (full-width, mathematical, circled letters) become the letter
-they stand for, all blanks and dashes become one each, and every other character becomes `OTHER`.
+Invisible characters vanish, look-alikes (full-width, mathematical, circled letters) become the
+letter they stand for, blanks and dashes become one each, and any other character becomes `OTHER`.
 The copy only finds; what is stored is the sender's text with the found parts replaced.
 """
 
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from libs.common.redaction.errors import RuleError
 
-OTHER = "\x1a"  # neither letter, digit, blank nor punctuation; what is not ASCII must end no value early
+OTHER = "\x1a"  # neither letter, digit, blank nor punctuation, so that it ends no value early
 
 
 @dataclass(frozen=True)
 class Folded:
-    """An ASCII text and, for each of its characters, the position in the original (plus the end)."""
+    """An ASCII text and the position in the original of each of its characters and of the end."""
 
     text: str
     positions: Sequence[int]

@@ -8,9 +8,9 @@ back-references, lazy and possessive quantifiers and inline flags cannot slip in
 2. what is repeated has one way only to take a text: no branch, and no quantifier at its end, shares
    a character with what may come next in the repetition;
 3. a quantified item and its next neighbour cannot begin with the same character;
-4. the bounded repetitions of a pattern, times the ways its branches overlap, stay under `MAX_STEPS`.
+4. bounded repetitions, times the ways in which branches overlap, stay under `MAX_STEPS`.
 
-An attempt then costs at most `MAX_STEPS` plus what it consumes, and what it consumes is not tried again.
+An attempt then costs at most `MAX_STEPS` plus what it consumes, and that is not tried again.
 """
 
 import functools
@@ -57,8 +57,8 @@ class _Part:
 def check_linear(pattern: str, *, ignore_case: bool = False) -> str:
     """Raise `RuleError` unless the pattern is in the subset and linear by its construction.
 
-    Returns the form that finds the same in JSON that was not decoded: a character may stand there as
-    an escape, over several levels of JSON in JSON, or as the UTF-8 of what is folded to it.
+    Returns the form that finds the same in undecoded JSON, where a character may stand as an
+    escape, over several levels of JSON in JSON, or as the UTF-8 of what is folded to it.
     """
     if not pattern or len(pattern) > MAX_PATTERN_LENGTH:
         raise RuleError(f"a pattern has 1 to {MAX_PATTERN_LENGTH} characters")

@@ -15,7 +15,7 @@ _LONGEST_NAME = 512
 
 
 def is_name(text: str) -> bool:
-    """Say whether a text could name something: `X-Api-Key`, `user[password]`, not a sentence or URL."""
+    """Say whether a text could name something: `X-Api-Key`, `user[password]`, not a sentence."""
     return _NAME.fullmatch(text) is not None
 
 
@@ -29,7 +29,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class NameRules:
-    """The part of the rule file that speaks of names; words as regular expressions, the rest plain."""
+    """The part of the rule file that speaks of names; the words are regular expressions."""
 
     words: str
     short_words: str
@@ -108,7 +108,7 @@ class NameTest:
 
 
 def _stops(name: str, end: int) -> bool:
-    """Whether no letter follows, or the case changes: `authToken`, `TOKENValue`, `token2`, `token_x`."""
+    """Whether no letter follows, or the case changes: `token_x`, `token2`, `tokenValue`."""
     following = name[end : end + 2]
     if not following or not following[0].isalpha():
         return True

@@ -1,9 +1,9 @@
 """Redacts events without decoding them: the secrets of ordinary shape are cut out of the raw JSON.
 
 An event whose secret is the string under a sensitive key, or a part of a string without escapes, is
-patched in place. Whatever is less plain (escapes, JSON in strings, objects under a sensitive key, text
-that is not ASCII) is left to the walk over the decoded event. Both ways answer alike: a property test
-compares them.
+patched in place. Whatever is less plain (escapes, JSON in strings, objects under a sensitive key,
+text that is not ASCII) is left to the walk over the decoded event. Both ways answer alike: a
+property test compares them.
 """
 
 from collections import Counter
@@ -48,7 +48,7 @@ class RawRedactor:
         self._masked_keys: set[bytes] = set()  # with their opening quote
         self._mark = mark.encode()
         self._absent = (b"", self._mark)
-        # Patterns of an installation may overlap the built-in ones: only the walk joins their spans.
+        # Patterns of an installation may overlap the built-in ones; only the walk joins spans.
         self._plain = not texts.has_custom
 
     def redact(self, body: bytes, events: Sequence[Raw], hits: Counter[str]) -> RawResult:
@@ -114,7 +114,7 @@ class RawRedactor:
         return start, stop
 
     def _patch(self, body: bytes, start: int, stop: int, counted: list[str]) -> Patch | None:
-        """Return the spans that a hit makes vanish and where to go on; nothing if it is not plain."""
+        """Return the spans that a hit turns into the mark and where to go on; or not plain."""
         lead = body[start]
         if lead >= 0x80 or lead == _BACKSLASH:
             return None

@@ -19,8 +19,8 @@ Hits = Counter[str]
 class Redactor:
     """Finds secrets in raw JSON and takes them out of decoded values.
 
-    Pure: no IO, no clock, no failure for any value that JSON can hold. `hits` counts replacements by
-    rule and never holds what was found.
+    Pure: no IO, no clock, no failure for any value that JSON can hold. `hits` counts replacements
+    by rule and never holds what was found.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -36,7 +36,7 @@ class Redactor:
         return self._prefilter.suspects(body)
 
     def suspect_events(self, body: bytes, events: Sequence[Raw]) -> list[int]:
-        """Return the indexes of the events whose raw text hits; the events lie in the body in order."""
+        """Return the indexes of the events whose raw text hits; they lie in the body in order."""
         return self._prefilter.suspect_events(body, events)
 
     def redact_raw(self, body: bytes, events: Sequence[Raw], hits: Hits) -> RawResult:
@@ -47,7 +47,7 @@ class Redactor:
         return self._raw.redact(body, events, hits)
 
     def redact(self, value: JsonValue, hits: Hits) -> JsonValue:
-        """Return a decoded value without secrets; the same object when it holds none. Idempotent."""
+        """Return a decoded value without secrets; the same object if it holds none. Idempotent."""
         return self._walk.value(value, hits)
 
     def redact_text(self, text: str, hits: Hits) -> str:

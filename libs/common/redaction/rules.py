@@ -1,8 +1,8 @@
 """Reads redaction rules: the built-in file, and the caller's own on top of it.
 
-The file holds words and patterns only, in the subset that RE2, Python and JavaScript read alike, so
-that the gateway, both SDKs and the console's tester work from the same text. Every pattern is proven
-linear when it is read (`linear`).
+The file holds words and patterns only, in the subset that RE2, Python and JavaScript read alike,
+so that the gateway, both SDKs and the console's tester work from the same text. Every pattern is
+proven linear when it is read (`linear`).
 """
 
 import json
@@ -29,7 +29,7 @@ _RAW_SEPARATOR = "[^A-Za-z0-9]{0,6}"
 
 @dataclass(frozen=True)
 class PatternRule:
-    """A built-in pattern, anchored where a candidate was found, and the check of what it matched."""
+    """A built-in pattern, matched where a candidate was found, and the check of its match."""
 
     name: str
     pattern: str

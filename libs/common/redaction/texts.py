@@ -1,4 +1,4 @@
-"""Redacts one text: finds where a rule may begin with one pass of RE2, then asks that rule alone."""
+"""Redacts one text: one pass of RE2 finds where a rule may begin, then that rule is asked."""
 
 import re
 from collections import Counter
@@ -67,7 +67,7 @@ class TextRedactor:
         return found
 
     def ask(self, text: str, start: int, end: int) -> tuple[Found, int]:
-        """Ask the rules that may begin at a candidate; return what they found and where to go on."""
+        """Ask the rules that may begin at a candidate; return their finds and where to go on."""
         first = text[start]
         if not first.isalnum():
             if first == ":":
@@ -99,7 +99,7 @@ class TextRedactor:
         return hits, max(hits[-1][1], end) if hits else end
 
     def _named(self, text: str, start: int, end: int) -> tuple[Found, int]:
-        word_end = end
+        word_end = min(end, len(text))
         while word_end > start and not text[word_end - 1].isalnum():
             word_end -= 1  # a short word is found with the character behind it
         span = self._assignment.find(text, start, word_end)

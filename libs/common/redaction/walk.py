@@ -57,7 +57,7 @@ class Walk:
         return self._texts.redact(text, hits)
 
     def _opened(self, text: str, hits: Counter[str], levels: int) -> str | None:
-        """Return JSON that stood inside a text redacted, or nothing if it is none or has no secret."""
+        """Return JSON that stood inside a text redacted; nothing if it is none or is clean."""
         try:
             inner = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
