@@ -42,8 +42,9 @@ async def plan_adoption(
     Reading a record again stores nothing twice: its batch is known.
     """
     cluster_id = await admin.cluster_id()
-    spans = await admin.spans(topic)
+    # Offsets first: a reader that moves on meanwhile must not seem to be past the log's end.
     stored = await read_offsets(connection, Fence(reader, topic, cluster_id))
+    spans = await admin.spans(topic)
     plan = []
     for partition, offset in sorted(stored.items()):
         span = spans.get(partition, Span(0, 0))
