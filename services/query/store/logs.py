@@ -14,7 +14,7 @@ from libs.common.clock import Clock
 from libs.common.db.tables import AppLog
 from libs.common.ids import id_moment
 from services.query.domain.log_filters import LogFilters
-from services.query.domain.pages import Direction, PageAsk, Place
+from services.query.domain.pages import LOWEST_ID, Direction, PageAsk, Place
 from services.query.domain.scope import Scope
 from services.query.domain.windows import Window
 from services.query.store.log_conditions import row_conditions, scope_conditions
@@ -128,10 +128,17 @@ def _bounds(filters: LogFilters, ask: PageAsk) -> Window:
     upper = min(filters.until or END, END)
     if ask.place is not None:
         if ask.direction == "older":
-            upper = min(upper, min(ask.place.created_at, END) + timedelta(microseconds=1))
+            upper = min(upper, _just_after(ask.place))
         else:
             lower = max(lower, ask.place.created_at)
     return Window(lower, upper)
+
+
+def _just_after(place: Place) -> datetime:
+    """Return the bound above a place; with the lowest id no row of its moment is older than it."""
+    if place.id == LOWEST_ID:
+        return place.created_at
+    return min(place.created_at, END) + timedelta(microseconds=1)
 
 
 def _beyond(place: Place, direction: Direction) -> Any:
