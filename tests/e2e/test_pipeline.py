@@ -34,6 +34,7 @@ from tests.stack import Stack, create_topic, run_on_server, unique_telemetry
 
 CLOCK = SystemClock()
 PATIENCE_SECONDS = 15.0
+BATCHES = "/api/v1/ingest/batches"
 LOGS = "/api/v1/logging/logs"
 TRACE_ID = "X-Trace-Id"
 
@@ -48,7 +49,9 @@ class Product:
 
     def post(self, *events: dict[str, Any], batch_id: str | None = None) -> dict[str, Any]:
         """Post a batch that has to be accepted, and return the answer."""
-        answer = self.ingest.post("", json={"batch_id": batch_id or str(uuid4()), "events": events})
+        answer = self.ingest.post(
+            BATCHES, json={"batch_id": batch_id or str(uuid4()), "events": events}
+        )
         assert answer.status_code == 202, answer.text
         document: dict[str, Any] = answer.json()
         return document
@@ -132,7 +135,7 @@ def product(stack: Stack, run_folder: Path, template_database: str) -> Iterator[
         asyncio.run(_wait_ready(processes))
         with (
             httpx.Client(
-                base_url=f"http://127.0.0.1:{ingest_port}/api/v1/ingest/batches",
+                base_url=f"http://127.0.0.1:{ingest_port}",
                 headers={"Authorization": f"Bearer {key}"},
             ) as ingest,
             httpx.Client(
@@ -273,20 +276,20 @@ def test_the_same_batch_twice_is_stored_once(product: Product) -> None:
 def test_every_answer_names_its_trace(product: Product) -> None:
     given_id = "4bf92f3577b34da6a3ce929d0e0e4736"
     parent = {"traceparent": f"00-{given_id}-00f067aa0ba902b7-01"}
-    paths: tuple[Callable[[dict[str, str]], httpx.Response], ...] = (
+    asks: tuple[Callable[[dict[str, str]], httpx.Response], ...] = (
         lambda headers: product.ingest.post(
-            "", json={"events": [a_log(given_id)]}, headers=headers
+            BATCHES, json={"events": [a_log(given_id)]}, headers=headers
         ),
-        lambda headers: product.ingest.post("", content=b"{", headers=headers),
+        lambda headers: product.ingest.post(BATCHES, content=b"{", headers=headers),
         lambda headers: product.ingest.post(
-            "", content=b"{}", headers={**headers, "Authorization": "Bearer hw_no_no"}
+            BATCHES, content=b"{}", headers={**headers, "Authorization": "Bearer hw_no_no"}
         ),
         lambda headers: product.query.get(LOGS, headers=headers),
         lambda headers: product.query.get(f"{LOGS}/{uuid4()}", headers=headers),
         lambda headers: product.query.get(LOGS, headers={**headers, "Authorization": "Bearer x"}),
     )
     statuses = []
-    for ask in paths:
+    for ask in asks:
         assert ask({TRACE_ID: given_id}).headers[TRACE_ID] == given_id
         assert ask(parent).headers[TRACE_ID] == given_id
         made = [ask({}).headers[TRACE_ID] for _ in range(2)]
@@ -438,10 +441,10 @@ def test_property_10_batch_atomicity(product: Product, kinds: list[str], is_brok
     events = [{**_EVENTS[kind], "trace_id": trace_id} for kind in kinds]
     body = json.dumps({"batch_id": str(uuid4()), "events": events}).encode()
     if is_broken:
-        assert product.ingest.post("", content=body[:-1]).status_code == 400
+        assert product.ingest.post(BATCHES, content=body[:-1]).status_code == 400
         expected = 0
     else:
-        answer = product.ingest.post("", content=body).json()
+        answer = product.ingest.post(BATCHES, content=body).json()
         assert answer["accepted"] == sum(kind in _IS_GOOD for kind in kinds)
         assert [one["index"] for one in answer["rejected"]] == [
             index for index, kind in enumerate(kinds) if kind not in _IS_GOOD
