@@ -23,13 +23,14 @@ from tests.unit.ingest.making import SECRET
 
 INSTALLATION_SECRET = b"an installation secret of the tests"
 PAGE = "https://shop.example.com"
+PARTITION_COUNT = 3
 REQUEST_SECONDS = 15
 _OLD = hash_secret("before")
 _KEYS: tuple[dict[str, Any], ...] = (
     {"id": "k1"},
     {"id": "off", "is_enabled": False},
     {"id": "web", "kind": "browser", "origins": [PAGE, "https://*.example.org"]},
-    {"id": "turned", "previous_secret_hash": _OLD, "previous_valid_until": "infinity"},
+    {"id": "turned", "previous_secret_hash": _OLD, "previous_valid_until": "2100-01-01T00:00:00Z"},
     {"id": "past", "previous_secret_hash": _OLD, "previous_valid_until": "2020-01-01T00:00:00Z"},
     {"id": "small", "events_per_minute": 20},
 )
@@ -100,9 +101,7 @@ async def read_topic(bootstrap: str, topic: str) -> list[tuple[int, bytes]]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        await consumer.client.force_metadata_update()
-        numbers = consumer.partitions_for_topic(topic) or set()
-        partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+        partitions = [TopicPartition(topic, number) for number in range(PARTITION_COUNT)]
         ends = await consumer.end_offsets(partitions)
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
@@ -154,7 +153,7 @@ async def _prepare(stack: Stack, template_database: str) -> tuple[str, str]:
     await run_on_server(
         stack, f'CREATE DATABASE "{name}" TEMPLATE "{template_database}" STRATEGY file_copy'
     )
-    topic = unique_telemetry(partition_count=3)
+    topic = unique_telemetry(partition_count=PARTITION_COUNT)
     await create_topic(stack, topic)
     url = stack.database_url(name)
     await add_keys(url)
