@@ -19,7 +19,8 @@ from aiokafka.errors import (
 )
 
 from headwater.stack.errors import StackError
-from libs.common.kafka.reader import Record, Span
+from libs.common.kafka.reader import Span
+from libs.common.kafka.records import Record
 from libs.common.topics import Topic
 
 SETTLE_DEADLINE = timedelta(seconds=30)

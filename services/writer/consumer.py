@@ -6,16 +6,10 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from libs.common.clock import Clock
-from libs.common.db.offsets import (
-    Fence,
-    StoredOffset,
-    begin_offset,
-    read_offsets,
-    stop_partition,
-)
+from libs.common.db.offsets import Fence, StoredOffset, begin_offset, read_offsets, stop_partition
 from libs.common.kafka.consumer import Fenced
 from libs.common.kafka.positions import Take
-from libs.common.kafka.reader import Record
+from libs.common.kafka.records import Record
 from libs.common.telemetry.logs import get_logger
 from libs.common.telemetry.metrics import Metrics
 from services.writer.domain.arrivals import Arrival, Item, event_count, read_record

@@ -11,7 +11,8 @@ import pytest
 from libs.common.clock import SystemClock
 from libs.common.kafka.memory import MemoryLog, MemoryPublisher, MemoryReader
 from libs.common.kafka.producer import KafkaPublisher, Publisher, RecordTooLarge
-from libs.common.kafka.reader import KafkaReader, LogReader, LogUnavailable, Record, Span
+from libs.common.kafka.reader import KafkaReader, LogReader, LogUnavailable, Span
+from libs.common.kafka.records import Record
 from libs.common.topics import RECORD_MAX_BYTES, partition_of
 from tests.stack import Stack, create_topic, unique_telemetry
 

@@ -120,6 +120,8 @@ class Proxy:
                 link.is_eaten = True
             if answers and link.is_eaten:
                 continue
+            if writer.transport.is_closing():
+                return
             writer.write(data)
             await writer.drain()
         await link.flows.wait()

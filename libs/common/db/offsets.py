@@ -6,19 +6,11 @@ whoever does not find the offset that it expects is not the owner any more and s
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import asyncpg
 
-from libs.common.kafka.reader import Record
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
-
-
-def record_time(timestamp_ms: int) -> datetime:
-    """Return Kafka's time of a record as a moment."""
-    return _EPOCH + timestamp_ms * _MS
+from libs.common.kafka.records import Record, record_time
 
 
 @dataclass(frozen=True)

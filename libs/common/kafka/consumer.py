@@ -26,7 +26,8 @@ from libs.common.kafka.positions import (
     judge,
     take_from,
 )
-from libs.common.kafka.reader import LogReader, LogUnavailable, Record
+from libs.common.kafka.reader import LogReader, LogUnavailable
+from libs.common.kafka.records import Record
 from libs.common.runtime import LoopWatch
 from libs.common.telemetry.logs import get_logger
 

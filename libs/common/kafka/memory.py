@@ -11,7 +11,8 @@ from datetime import timedelta
 from libs.common.clock import Clock
 from libs.common.ids import milliseconds
 from libs.common.kafka.producer import RECORD_OVERHEAD_BYTES, Receipt, RecordTooLarge
-from libs.common.kafka.reader import Leave, LogUnavailable, Record, Span
+from libs.common.kafka.reader import Leave, LogUnavailable, Span
+from libs.common.kafka.records import Record
 from libs.common.topics import RECORD_MAX_BYTES, partition_of
 
 

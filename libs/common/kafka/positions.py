@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from libs.common.db.offsets import StoredOffset
-from libs.common.kafka.reader import Record, Span
+from libs.common.kafka.reader import Span
+from libs.common.kafka.records import Record
 
 Item = TypeVar("Item")
 

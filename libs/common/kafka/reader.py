@@ -19,6 +19,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from libs.common.kafka.records import Record
 from libs.common.telemetry.logs import get_logger
 from libs.common.topics import RECORD_MAX_BYTES
 
@@ -29,16 +30,6 @@ _MS = timedelta(milliseconds=1)
 
 class LogUnavailable(Exception):
     """The log cannot be read just now; the same call may succeed later."""
-
-
-class Record(Protocol):
-    """One record; `timestamp` is the log's own time of appending, in ms since 1970."""
-
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from libs.common.redaction.names import NameTest
 from libs.common.redaction.rules import Rules
 
 _LETTERED = {"eyj": "jwt", "bea": "bearer", "bas": "basic"}
-_CONSUMED = frozenset({"digits", "jwt"})  # nothing else can begin inside what these match
 _EDGE = b"\x00"
 Found = list[tuple[int, int, str]]
 
@@ -94,8 +93,11 @@ class TextRedactor:
             return [], end
         stop = match.end()
         hits = check(text, start, stop)
-        if name in _CONSUMED:
-            return hits, max(stop, end)
+        if name == "digits":
+            # The blanks and dashes behind the last digit may begin something else.
+            return hits, start + len(text[start:stop].rstrip(" -"))
+        if name == "jwt":
+            return hits, stop
         return hits, max(hits[-1][1], end) if hits else end
 
     def _named(self, text: str, start: int, end: int) -> tuple[Found, int]:

@@ -1,5 +1,6 @@
 """Redacts decoded JSON: names first, then every text, then the JSON inside texts."""
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -57,14 +58,18 @@ class Walk:
         return self._texts.redact(text, hits)
 
     def _opened(self, text: str, hits: Counter[str], levels: int) -> str | None:
-        """Return JSON that stood inside a text redacted; nothing if it is none or is clean."""
+        """Return JSON that stood inside a text redacted, or nothing if it is none."""
         try:
             inner = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             return None
         walked = self.value(inner, hits, 0, levels - 1)
         if walked is inner:
-            return None
+            # Clean as a reader sees it; only a field hidden by a later one may be in the text.
+            hidden: Counter[str] = Counter()
+            if self._texts.redact(text, hidden) == text or not _repeats_key(text):
+                return text
+            hits.update(hidden)
         return msgspec.json.encode(walked).decode()
 
     def _number(self, number: int, hits: Counter[str]) -> JsonValue:
@@ -144,6 +149,20 @@ class Walk:
 
 def _is_same(one: object, other: object) -> bool:
     return one is other
+
+
+def _repeats_key(text: str) -> bool:
+    repeated = False
+
+    def see(pairs: list[tuple[str, JsonValue]]) -> None:
+        nonlocal repeated
+        repeated = repeated or len({key for key, _ in pairs}) < len(pairs)
+
+    try:
+        json.loads(text, object_pairs_hook=see)
+    except (ValueError, RecursionError):
+        return True  # cannot be told: the canonical form holds no hidden field
+    return repeated
 
 
 def _named_value(fields: dict[str, JsonValue]) -> str | None:

@@ -1,13 +1,12 @@
 """Records as they arrive: decoded to rows in COPY order, or found undecodable."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from operator import itemgetter
 from uuid import UUID
 
-from libs.common.db.offsets import record_time
 from libs.common.events import (
     ExceptionRow,
     LogRow,
@@ -17,7 +16,7 @@ from libs.common.events import (
     decode_rows,
 )
 from libs.common.events.records import BatchHeader, Row
-from libs.common.kafka.reader import Record
+from libs.common.kafka.records import Record, record_time
 
 STAGE = "writer"
 """The name by which a dead letter says that it is ours to replay."""
@@ -59,6 +58,8 @@ class Arrival:
     first: datetime | None
     """Earliest `created_at` of all rows; None without rows."""
     last: datetime | None
+    checksums: tuple[int, int, int]
+    """Sum of the ids of each kind's rows."""
 
     @property
     def identity(self) -> Identity:
@@ -125,7 +126,12 @@ def read_record(record: Record, slow_from_ms: Mapping[str, float]) -> Item:
         len(decoded.samples) - len(samples),
         first,
         last,
+        (_id_sum(decoded.logs), _id_sum(decoded.exceptions), _id_sum(samples)),
     )
+
+
+def _id_sum(rows: Sequence[Row]) -> int:
+    return sum([row[1].int for row in rows])  # type: ignore[attr-defined]  # ids are UUIDs
 
 
 def event_count(item: Item) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 import asyncpg
 
@@ -57,17 +56,6 @@ class Copied:
     stored: dict[int, list[Row]] = field(default_factory=dict)
     """By Kafka partition, as they stand in the table."""
     refused: list[RefusedRow] = field(default_factory=list)
-
-
-async def copy_all(
-    connection: asyncpg.Connection, kind: Kind, rows: dict[int, list[Row]]
-) -> Copied:
-    """Copy the rows of all partitions in one statement; raises RowsRefused."""
-    if len(rows) == 1:
-        await copy_rows(connection, kind, next(iter(rows.values())))
-    elif rows:
-        await copy_rows(connection, kind, list(chain.from_iterable(rows.values())))
-    return Copied(rows)
 
 
 async def copy_carefully(

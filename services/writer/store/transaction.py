@@ -3,22 +3,19 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain
 
 import asyncpg
 
 from libs.common.clock import Clock
-from libs.common.db.offsets import (
-    Advance,
-    Fence,
-    claim_offsets,
-    record_time,
-    stop_partition,
-)
+from libs.common.db.offsets import Advance, Fence, claim_offsets, stop_partition
 from libs.common.events.records import Row
 from libs.common.kafka.consumer import Fenced
 from libs.common.kafka.positions import Take
+from libs.common.kafka.records import record_time
 from services.writer.domain.arrivals import KINDS, Arrival, Identity, Item
-from services.writer.domain.counting import SliceCounts, count_slices
+from services.writer.domain.counting import SliceCounts, count_arrivals, count_rows
+from services.writer.domain.errors import TooManyRefused
 from services.writer.domain.letters import RefusedRow, record_letter, row_letter
 from services.writer.domain.refusals import RefusalWindow
 from services.writer.domain.sifting import Sifted, sift
@@ -27,7 +24,7 @@ from services.writer.store.batches import add_batches, find_known_batches
 from services.writer.store.counts import add_ledger, add_slice_counts
 from services.writer.store.failpoints import Failpoint
 from services.writer.store.letters import add_letters, mark_replayed
-from services.writer.store.rows import Copied, RowsRefused, copy_all, copy_carefully
+from services.writer.store.rows import RowsRefused, copy_carefully, copy_rows
 
 CAREFUL_FOR = timedelta(seconds=30)
 """After a refused row, go straight to small pieces: a failed COPY of all is lost work."""
@@ -43,6 +40,14 @@ class StoringOptions:
     secret: bytes
     """Key of the HMAC of records that nobody can read."""
     failpoint: Failpoint
+
+
+@dataclass(frozen=True)
+class Care:
+    """Copy in small pieces, so that refused rows are found."""
+
+    stopping: int | None = None
+    """A partition that is to stand still afterwards, whatever share of its rows is refused."""
 
 
 @dataclass
@@ -66,6 +71,20 @@ class StoringTransaction:
         The slices of all rows have to exist. `stopping` is a partition whose refused rows go to
         dead letters however many they are, and which stands still afterwards.
         """
+        if self.clock.monotonic() >= self._careful_until and stopping is None:
+            try:
+                return await self._run(connection, takes, slices, None)
+            except RowsRefused:
+                self._be_careful()
+        return await self._run(connection, takes, slices, Care(stopping))
+
+    async def _run(
+        self,
+        connection: asyncpg.Connection,
+        takes: Sequence[Take[Item]],
+        slices: Mapping[str, SliceMap],
+        care: Care | None,
+    ) -> Sifted:
         fence, failpoint = self.options.fence, self.options.failpoint
         windows = {take.partition: self._window(take.partition) for take in takes}
         async with connection.transaction():
@@ -73,13 +92,20 @@ class StoringTransaction:
             failpoint.reach("after_claim")
             items = [item for take in takes for item in take.items]
             sifted = sift(items, await self._known(connection, items))
+            _count_undecodable(sifted, windows, care)
             if sifted.new:
                 await add_batches(connection, sifted.new)
-            counts, refused = await self._store_rows(connection, sifted, slices, windows, stopping)
+            if care is None:
+                refused: list[RefusedRow] = []
+                counts = await self._copy(connection, sifted.new, slices, windows)
+            else:
+                counts, refused = await self._copy_carefully(
+                    connection, sifted.new, slices, windows, care
+                )
             await self._keep_letters(connection, sifted, refused)
-            if stopping is not None:
+            if care is not None and care.stopping is not None:
                 reason = "more than 5 % of the last 1,000 events were refused"
-                await stop_partition(connection, fence, stopping, reason)
+                await stop_partition(connection, fence, care.stopping, reason)
             await add_ledger(connection, sifted.ledger)
             await add_slice_counts(connection, counts)
             failpoint.reach("before_commit")
@@ -109,59 +135,52 @@ class StoringTransaction:
         identities = {item.identity for item in items if isinstance(item, Arrival)}
         return await find_known_batches(connection, identities) if identities else {}
 
-    async def _store_rows(
+    async def _copy(
         self,
         connection: asyncpg.Connection,
-        sifted: Sifted,
+        arrivals: Sequence[Arrival],
         slices: Mapping[str, SliceMap],
         windows: Mapping[int, RefusalWindow],
-        stopping: int | None,
-    ) -> tuple[SliceCounts, list[RefusedRow]]:
-        """Copy the rows of all kinds; at once where no row is refused."""
-        copied: list[Copied] | None = None
-        if self.clock.monotonic() >= self._careful_until:
-            try:
-                async with connection.transaction():
-                    copied = [
-                        await copy_all(connection, kind, _rows_by_partition(sifted.new, at))
-                        for at, kind in enumerate(KINDS)
-                    ]
-            except RowsRefused:
-                self._careful_until = self.clock.monotonic() + CAREFUL_FOR.total_seconds()
-        if copied is None:
-            copied = await self._copy_carefully(connection, sifted, windows, stopping)
-        else:
-            for arrival in sifted.new:
-                windows[arrival.partition].add(arrival.row_count, 0)
+    ) -> SliceCounts:
+        """Copy the rows of each kind in one statement; raises RowsRefused."""
         counts: SliceCounts = {}
-        for kind, result in zip(KINDS, copied, strict=True):
-            count_slices(slices[kind.table], result.stored, counts)
-        return counts, [refused for result in copied for refused in result.refused]
+        for at, kind in enumerate(KINDS):
+            rows = list(chain.from_iterable([arrival.rows[at] for arrival in arrivals]))
+            if rows:
+                await copy_rows(connection, kind, rows)
+                count_arrivals(slices[kind.table], arrivals, at, counts)
+        for arrival in arrivals:
+            windows[arrival.partition].add(arrival.row_count, 0)
+        return counts
 
     async def _copy_carefully(
         self,
         connection: asyncpg.Connection,
-        sifted: Sifted,
+        arrivals: Sequence[Arrival],
+        slices: Mapping[str, SliceMap],
         windows: Mapping[int, RefusalWindow],
-        stopping: int | None,
-    ) -> list[Copied]:
-        results = []
+        care: Care,
+    ) -> tuple[SliceCounts, list[RefusedRow]]:
+        """Copy in small pieces and set the refused rows aside; raises TooManyRefused."""
+        counts: SliceCounts = {}
+        refused: list[RefusedRow] = []
         for at, kind in enumerate(KINDS):
-            result = Copied()
-            for partition, rows in _placed_rows(sifted.new, at).items():
+            for partition, rows in _placed_rows(arrivals, at).items():
                 copied = await copy_carefully(
                     connection,
                     kind,
                     rows,
                     windows[partition],
-                    is_last_try=partition == stopping,
+                    is_last_try=partition == care.stopping,
                 )
-                result.stored.update(copied.stored)
-                result.refused.extend(copied.refused)
-            results.append(result)
-            if result.refused:
-                self._careful_until = self.clock.monotonic() + CAREFUL_FOR.total_seconds()
-        return results
+                count_rows(slices[kind.table], copied.stored, counts)
+                refused += copied.refused
+        if refused:
+            self._be_careful()
+        return counts, refused
+
+    def _be_careful(self) -> None:
+        self._careful_until = self.clock.monotonic() + CAREFUL_FOR.total_seconds()
 
     async def _keep_letters(
         self, connection: asyncpg.Connection, sifted: Sifted, refused: Sequence[RefusedRow]
@@ -190,14 +209,15 @@ class StoringTransaction:
         return self.windows.setdefault(partition, RefusalWindow()).copy()
 
 
-def _rows_by_partition(arrivals: Sequence[Arrival], kind_at: int) -> dict[int, list[Row]]:
-    """Collect the rows of one kind, in order, without touching a single one."""
-    collected: dict[int, list[Row]] = {}
-    for arrival in arrivals:
-        rows = arrival.rows[kind_at]
-        if rows:
-            collected.setdefault(arrival.partition, []).extend(rows)
-    return collected
+def _count_undecodable(
+    sifted: Sifted, windows: Mapping[int, RefusalWindow], care: Care | None
+) -> None:
+    """Let records that nobody can read count as refused; raises TooManyRefused."""
+    for record in sifted.undecodable:
+        window = windows[record.partition]
+        window.add(1, 1)
+        if window.is_tripped and (care is None or care.stopping != record.partition):
+            raise TooManyRefused(record.partition)
 
 
 def _placed_rows(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from tests.faults.poison import PoisonProducer
@@ -35,24 +36,23 @@ async def die_around_commit(scene: Scene, failpoints: Sequence[str] = FAILPOINTS
 
 
 async def become_zombie(scene: Scene) -> None:
-    """Freeze writers beyond their session, with records in hand and inside a transaction.
+    """Freeze each writer beyond its session, with records in hand or inside a transaction.
 
     The other one takes over; then the zombie goes on with what it has in hand.
     """
-    first, second = scene.writers
-    first.freeze()
-    await asyncio.sleep(SESSION_SECONDS * 3)
-    first.thaw()
-    await asyncio.sleep(6)
-    await second.stop()
-    # freezes itself with its locks held and its rows copied
-    second.launch(HEADWATER_WRITER_FAILPOINT="before_commit:freeze:20")
-    frozen = await scene.wait_for(
-        "the writer freezes in its transaction", lambda: is_frozen(second), timedelta(seconds=40)
-    )
-    if frozen:
+    failpoints = ("after_commit:freeze:20", "before_commit:freeze:20")
+    for zombie, failpoint in zip(scene.writers, failpoints, strict=True):
+        await zombie.stop()
+        # freezes itself, the second one with its locks held and its rows copied
+        zombie.launch(HEADWATER_WRITER_FAILPOINT=failpoint)
+        await scene.wait_for(
+            f"the writer freezes at {failpoint}",
+            partial(is_frozen, zombie),
+            timedelta(seconds=40),
+        )
         await asyncio.sleep(SESSION_SECONDS * 3)
-    second.thaw()
+        zombie.thaw()
+        await asyncio.sleep(6)
     scene.fault_ends()
     if not all(writer.is_running for writer in scene.writers):
         scene.problems.append("a zombie did not survive: it has to rejoin by itself")
@@ -110,7 +110,7 @@ async def swallow_poison(scene: Scene) -> None:
 ROWS = (
     Row("18", "Writer", "kill -9 between COPY and COMMIT, and right after COMMIT, twice each",
         "exactly once", die_around_commit, timedelta(seconds=30)),
-    Row("19", "Writer", "SIGSTOP for 18 s, outside and inside a transaction, CONT as a zombie",
+    Row("19", "Writer", "SIGSTOP for 18 s, right after and inside a transaction, CONT as a zombie",
         "fenced, rolled back, rejoins", become_zombie, timedelta(seconds=60)),
     Row("20", "Writer", "2 to 3 to 1 instances every 10 s, by SIGTERM and SIGKILL",
         "exactly once, lag returns to 0", churn, timedelta(seconds=60)),

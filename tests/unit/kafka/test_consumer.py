@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 
 from libs.common.clock import SystemClock
-from libs.common.db.offsets import StoredOffset, record_time
+from libs.common.db.offsets import StoredOffset
 from libs.common.kafka.consumer import ConsumerLoop, Fenced, LoopLimits, Stalled
 from libs.common.kafka.memory import MemoryLog, MemoryReader
 from libs.common.kafka.positions import Take
-from libs.common.kafka.reader import Record
+from libs.common.kafka.records import Record, record_time
 from libs.common.runtime import LoopWatch
 
 TOPIC = "telemetry"
