@@ -44,10 +44,10 @@ from services.query.store.accounts import AccountStore
 from services.query.store.api_tokens import ApiTokenStore
 from services.query.store.audit import AuditStore
 from services.query.store.dead_letters import DeadLetterStore
+from services.query.store.events import EventStore
 from services.query.store.ingest_keys import IngestKeyStore
 from services.query.store.ledger import LedgerStore
 from services.query.store.log_statistics import LogStatisticsStore
-from services.query.store.logs import LogStore
 from services.query.store.offsets import OffsetStore
 from services.query.store.users import UserStore
 
@@ -89,7 +89,7 @@ def build_api(
     for routes in (
         AuthRoutes(settings, access, accounts, gate, hashing, clock),
         LogRoutes(
-            LogStore(engine, clock, settings.search_budget),
+            EventStore(engine, clock, settings.search_budget),
             LogStatisticsStore(engine, clock, settings.statistics_budget),
             lambda: completeness.state.complete_through,
             clock,

@@ -17,7 +17,9 @@ def python_files(*folders: str) -> list[Path]:
 
 def text_files() -> list[Path]:
     """Return every file that a person wrote: code, documents, configuration."""
-    top = [path for path in ROOT.iterdir() if path.is_file() and path.suffix != ".lock"]
+    # in a second work tree of the same clone `.git` is a file that names the first one's place
+    ours = [path for path in ROOT.iterdir() if path.name != ".git"]
+    top = [path for path in ours if path.is_file() and path.suffix != ".lock"]
     folders = (*CODE_FOLDERS, "docs", ".ci", "deploy", "sdk", "web")
     return sorted([*top, *_below(folders, "")])
 

@@ -68,6 +68,13 @@ def _filter_parameters() -> list[Parameter]:
             text,
             'timeout "payment failed"',
         ),
+        _parameter(
+            "q",
+            "The same and more as one text: fields, `-` or NOT, AND, OR, parentheses "
+            "(docs/guide/search.md has the grammar). An error names the `position` and `problem`",
+            text,
+            'level:error -module:auth "exact words" duration:>500 (timeout OR refused)',
+        ),
         *_both_ways("level", {"type": "string", "enum": list(LEVELS)}, "ERROR"),
     ]
     for name in TEXT_COLUMNS:

@@ -15,10 +15,11 @@ from services.query.api.log_documents import LogEntry, LogPage, LogStatisticsAns
 from services.query.api.log_parameters import FILTER_PARAMETERS, PAGE_PARAMETERS, interval_parameter
 from services.query.domain.buckets import StatisticsQuery, bucket_starts, plan_statistics
 from services.query.domain.errors import InvalidParameter, NotFound
-from services.query.domain.log_filters import parse_log_query
+from services.query.domain.log_filters import LogFilters, parse_log_query
 from services.query.domain.pages import PageEdges, Place
+from services.query.store.events import EventStore, Search
+from services.query.store.kinds import LOGS, Item
 from services.query.store.log_statistics import LogStatistics, LogStatisticsStore, Tally
-from services.query.store.logs import LogItem, LogStore
 
 _MOST_SOURCES = 20
 _encoder = msgspec.json.Encoder()
@@ -28,7 +29,7 @@ _encoder = msgspec.json.Encoder()
 class LogRoutes:
     """The routes and what they need."""
 
-    logs: LogStore
+    events: EventStore
     statistics: LogStatisticsStore
     complete_through: Callable[[], datetime | None]
     clock: Clock
@@ -72,7 +73,7 @@ class LogRoutes:
         ask = book.ask(query.limit, query.cursor)
         # read before the rows: what it promises must hold for what is read after
         complete_through = self.complete_through()
-        page = await self.logs.page(identity.scope, query.filters, ask)
+        page = await self.events.page(identity.scope, LOGS, search_of(query.filters), ask)
         edges = PageEdges(
             first=_place(page.items[0]) if page.items else None,
             last=_place(page.items[-1]) if page.items else None,
@@ -90,7 +91,7 @@ class LogRoutes:
 
     async def read(self, log_id: UUID, identity: SignedIn) -> Response:
         """Return the log with that id."""
-        item = await self.logs.one(identity.scope, log_id)
+        item = await self.events.one(identity.scope, LOGS, log_id)
         if item is None:
             raise NotFound("no such log")
         return _json(item)
@@ -113,6 +114,11 @@ class LogRoutes:
         complete_through = self.complete_through()
         counted = await self.statistics.count(identity.scope, query)
         return _json(_statistics(query, counted) | {"complete_through": complete_through})
+
+
+def search_of(filters: LogFilters) -> Search:
+    """Return what the store is to look for."""
+    return Search(filters.condition(), filters.since, filters.until)
 
 
 def _statistics(query: StatisticsQuery, counted: LogStatistics) -> dict[str, object]:
@@ -144,7 +150,7 @@ def _tally(tally: Tally, top: set[str]) -> dict[str, object]:
     }
 
 
-def _place(item: LogItem) -> Place:
+def _place(item: Item) -> Place:
     return Place(item.created_at, item.id)
 
 

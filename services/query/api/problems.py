@@ -26,6 +26,7 @@ STATUS: dict[type[HeadwaterError], int] = {
     errors.ForeignOrigin: 403,
     errors.NotFound: 404,
     errors.InvalidParameter: 422,
+    errors.InvalidQuery: 422,
     errors.InvalidDocument: 422,
     errors.Conflict: 409,
     errors.EmailTaken: 409,

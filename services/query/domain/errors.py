@@ -8,6 +8,7 @@ HeadwaterError
 │   └── ForeignOrigin        a state-changing request that another site sent
 ├── NotFound                 no such row, or none that the caller may see
 ├── InvalidParameter         an unknown or malformed parameter, by name
+│   └── InvalidQuery         what `q=` says is no query; it says where and why
 ├── InvalidDocument          the body breaks a rule that spans fields
 ├── Conflict
 │   ├── EmailTaken           another user has the address
@@ -55,6 +56,14 @@ class InvalidParameter(HeadwaterError):
 
     def __init__(self, parameter: str, detail: str) -> None:
         super().__init__(f"{parameter}: {detail}", parameter=parameter)
+
+
+class InvalidQuery(InvalidParameter):
+    reason = "invalid_query"
+
+    def __init__(self, position: int, problem: str, detail: str) -> None:
+        super().__init__("q", f"at {position}: {detail}")
+        self.extra |= {"position": position, "problem": problem}
 
 
 class InvalidDocument(HeadwaterError):

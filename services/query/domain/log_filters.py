@@ -1,39 +1,58 @@
 """Which logs a request asks for: its query parameters, checked and typed."""
 
-import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from libs.common.events import level_name
 from libs.common.http.paging import DEFAULT_LIMIT, MAX_LIMIT
 from libs.common.text import parse_text
+from services.query.domain.conditions import (
+    ALWAYS,
+    AllOf,
+    Compared,
+    Condition,
+    Contains,
+    Holds,
+    Not,
+    OneOf,
+    Side,
+    Value,
+)
 from services.query.domain.errors import InvalidParameter
+from services.query.domain.extra_values import is_path
+from services.query.domain.fields import (
+    COLUMNS,
+    MAX_INTEGER,
+    TEXT_COLUMNS,
+    read_finite,
+    read_integer,
+    read_value,
+)
+from services.query.domain.query_language import parse_query
+
+__all__ = [
+    "COLUMNS",
+    "MAX_INTEGER",
+    "MAX_VALUES",
+    "MAX_VALUE_LENGTH",
+    "TEXT_COLUMNS",
+    "LogFilters",
+    "LogQuery",
+    "parse_limit",
+    "parse_log_query",
+    "parse_moment",
+]
 
 MAX_VALUE_LENGTH = 2_000
 MAX_VALUES = 100
 MAX_PIECES = 20
-MAX_EXTRA_DEPTH = 16
-MAX_INTEGER = 2**31 - 1
 
-Value = str | int
 Values = tuple[Value, ...]
 _T = TypeVar("_T")
+_Made = TypeVar("_Made")
 
-TEXT_COLUMNS = (
-    "application",
-    "environment",
-    "release",
-    "source",
-    "module",
-    "trace_id",
-    "session_id",
-    "user_id",
-    "request_path",
-)
-COLUMNS = (*TEXT_COLUMNS, "level", "request_method", "status_code")
 RANGES = ("status_code_min", "status_code_max", "duration_ms_min", "duration_ms_max")
 MOMENTS = {"from": "since", "start_time": "since", "to": "until", "end_time": "until"}
 
@@ -49,10 +68,24 @@ class LogFilters:
     """Dotted path into `extra_data`, and the alternatives."""
     extra_excluded: tuple[tuple[str, tuple[str, ...]], ...] = ()
     pieces: tuple[str, ...] = ()
+    query: Condition = ALWAYS
+    """What `q` asks for."""
     since: datetime | None = None
     """Rows at this moment or later."""
     until: datetime | None = None
     """Rows before this moment."""
+
+    def condition(self) -> Condition:
+        """Return what a row must satisfy, but for the bounds of time."""
+        made: list[Condition] = [OneOf(*field) for field in self.included]
+        made += [Not(OneOf(*field)) for field in self.excluded]
+        for name, bound in self.ranges:
+            side: Side = ">=" if name.endswith("_min") else "<="
+            made.append(Compared(name.rsplit("_", 1)[0], side, bound))
+        made += [Holds(*field) for field in self.extra_included]
+        made += [Not(Holds(*field)) for field in self.extra_excluded]
+        made += [Contains(piece) for piece in self.pieces]
+        return AllOf((*made, self.query))
 
 
 @dataclass(frozen=True)
@@ -81,7 +114,7 @@ def parse_log_query(pairs: Iterable[tuple[str, str]]) -> LogQuery:
 
 def parse_limit(text: str) -> int:
     """Read `limit`; raises InvalidParameter."""
-    limit = _integer("limit", text)
+    limit = _read("limit", text, read_integer)
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidParameter("limit", f"must be 1 to {MAX_LIMIT}")
     return limit
@@ -106,6 +139,7 @@ def _filters(grouped: dict[str, list[str]]) -> LogFilters:
     ranges: dict[str, float] = {}
     moments: dict[str, datetime] = {}
     pieces: list[str] = []
+    query: Condition = ALWAYS
     for name, texts in grouped.items():
         field = name.removesuffix("!")
         is_exclusion = field != name
@@ -116,7 +150,7 @@ def _filters(grouped: dict[str, list[str]]) -> LogFilters:
             _check_path(name, path)
             (extra_excluded if is_exclusion else extra_included)[path] = tuple(sorted(set(texts)))
         elif name in RANGES:
-            ranges[name] = _finite(name, _only(name, texts))
+            ranges[name] = _read(name, _only(name, texts), read_finite)
         elif name in MOMENTS:
             bound = MOMENTS[name]
             if bound in moments:
@@ -126,6 +160,8 @@ def _filters(grouped: dict[str, list[str]]) -> LogFilters:
             pieces = [piece for text in texts for piece in parse_text(text)]
             if len(pieces) > MAX_PIECES:
                 raise InvalidParameter(name, f"at most {MAX_PIECES} words or phrases")
+        elif name == "q":
+            query = parse_query(_only(name, texts))
         else:
             raise InvalidParameter(name, "no such parameter")
     made = LogFilters(
@@ -135,6 +171,7 @@ def _filters(grouped: dict[str, list[str]]) -> LogFilters:
         extra_included=_sorted(extra_included),
         extra_excluded=_sorted(extra_excluded),
         pieces=tuple(dict.fromkeys(pieces)),
+        query=query,
     )
     return replace(made, since=moments.get("since"), until=moments.get("until"))
 
@@ -142,43 +179,15 @@ def _filters(grouped: dict[str, list[str]]) -> LogFilters:
 def _column_values(name: str, field: str, texts: list[str]) -> Values:
     if len(texts) > MAX_VALUES:
         raise InvalidParameter(name, f"at most {MAX_VALUES} values")
-    read = _READERS.get(field)
-    values = set(texts) if read is None else {read(name, text) for text in texts}
+    values = {_read(name, text, lambda text: read_value(field, text)) for text in texts}
     return tuple(sorted(values, key=str))
 
 
-def _level(name: str, text: str) -> Value:
-    level = level_name(text)
-    if level is None:
-        raise InvalidParameter(name, "must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
-    return level
-
-
-def _method(_: str, text: str) -> Value:
-    return text.upper()
-
-
-def _integer(name: str, text: str) -> int:
-    if not re.fullmatch(r"\d{1,10}", text, re.ASCII) or int(text) > MAX_INTEGER:
-        raise InvalidParameter(name, "must be a whole number")
-    return int(text)
-
-
-_READERS: dict[str, Callable[[str, str], Value]] = {
-    "level": _level,
-    "request_method": _method,
-    "status_code": _integer,
-}
-
-
-def _finite(name: str, text: str) -> float:
+def _read(name: str, text: str, read: Callable[[str], _Made]) -> _Made:
     try:
-        number = float(text)
+        return read(text)
     except ValueError as error:
-        raise InvalidParameter(name, "must be a number") from error
-    if not math.isfinite(number):
-        raise InvalidParameter(name, "must be a finite number")
-    return number
+        raise InvalidParameter(name, str(error)) from error
 
 
 def _check_value(name: str, text: str) -> None:
@@ -189,8 +198,7 @@ def _check_value(name: str, text: str) -> None:
 
 
 def _check_path(name: str, path: str) -> None:
-    keys = path.split(".")
-    if not all(keys) or len(keys) > MAX_EXTRA_DEPTH:
+    if not is_path(path):
         raise InvalidParameter(name, "must be extra. and a dotted path of keys")
 
 

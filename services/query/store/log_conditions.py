@@ -1,84 +1,128 @@
-"""Filters as SQL conditions on `app_logs`: values are always parameters, columns never input."""
+"""Conditions as SQL on the events' tables: values are always parameters, columns never input."""
 
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, cast, false, func, not_, or_
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Text,
+    and_,
+    cast,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    true,
+)
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 
-from libs.common.db.tables import AppLog
 from libs.common.text import like_pattern
-from services.query.domain.log_filters import LogFilters, Values
+from services.query.domain.conditions import (
+    SIDES,
+    AllOf,
+    AnyOf,
+    Compared,
+    Condition,
+    Contains,
+    HasKey,
+    Holds,
+    Not,
+    OneOf,
+    Present,
+    Value,
+    conjuncts,
+    within,
+)
+from services.query.domain.extra_values import extra_documents, spellings
 from services.query.domain.scope import Scope
 
-_COLUMNS = AppLog.__table__.c
-# longer numbers than these are compared as text only: PostgreSQL refuses the largest
-_NUMBER = re.compile(r"-?(0|[1-9]\d{0,37})(\.\d{1,30})?([eE][+-]?\d{1,2})?", re.ASCII)
-_LITERALS = ("true", "false", "null")
+__all__ = ["extra_documents", "has_indexed_contents", "row_conditions"]
 
-Condition = ColumnElement[bool]
+SHORTEST_INDEXED = 3
+"""Letters and digits in a row without which a trigram index does not help."""
+
+Sql = ColumnElement[bool]
 
 
-def row_conditions(filters: LogFilters, scope: Scope) -> list[Condition]:
+def row_conditions(table: FromClause, condition: Condition, scope: Scope) -> list[Sql]:
     """Return what a row must satisfy, but for the bounds of time."""
-    made = scope_conditions(scope)
-    for name, values in filters.included:
-        made.append(_is_one_of(_COLUMNS[name], values))
-    for name, values in filters.excluded:
-        column = _COLUMNS[name]
-        made.append(or_(column.is_(None), not_(_is_one_of(column, values))))
-    for name, bound in filters.ranges:
-        column = _COLUMNS[name.rsplit("_", 1)[0]]
-        made.append(column >= bound if name.endswith("_min") else column <= bound)
-    for path, texts in filters.extra_included:
-        made.append(_holds_one_of(path, texts))
-    for path, texts in filters.extra_excluded:
-        made.append(not_(func.coalesce(_holds_one_of(path, texts), false())))
-    made.extend(_COLUMNS.message.ilike(like_pattern(piece)) for piece in filters.pieces)
-    return made
+    return [_sql(table, part) for part in conjuncts(AllOf((within(scope), condition)))]
 
 
-def scope_conditions(scope: Scope) -> list[Condition]:
-    """Return the condition that keeps a caller within the own rows; none for all rows."""
-    if scope.subjects is None:
-        return []
-    pairs = [
-        and_(_COLUMNS.application == application, _COLUMNS.user_id == user_id)
-        for application, user_id in scope.subjects
-    ]
-    return [or_(false(), *pairs)]
+def has_indexed_contents(condition: Condition) -> bool:
+    """Say whether sealed slices find the rows by an index on the message or on `extra_data`."""
+    return any(_is_indexed(part) for part in conjuncts(condition))
 
 
-def extra_documents(path: str, text: str) -> list[str]:
-    """Return the JSON documents one of which `extra_data` contains where path = text.
-
-    A query string has no types: `5` finds the number and the string, `true` the truth value and
-    the string. A dotted path finds nested keys and the one key that is spelled with dots.
-    """
-    forms = [json.dumps(text, ensure_ascii=False)]
-    if text in _LITERALS or _NUMBER.fullmatch(text):
-        forms.append(text)
-    keys = path.split(".")
-    nested = [_nest(keys, form) for form in forms]
-    if len(keys) > 1:
-        nested += [_nest([path], form) for form in forms]
-    return nested
+def _is_indexed(condition: Condition) -> bool:
+    match condition:
+        case Contains(piece):
+            return _longest_word(piece) >= SHORTEST_INDEXED
+        case Holds():
+            return True
+        case AnyOf(parts):
+            return all(has_indexed_contents(part) for part in parts)
+        case _:
+            return False
 
 
-def _nest(keys: Sequence[str], form: str) -> str:
-    for key in reversed(keys):
-        form = f"{{{json.dumps(key, ensure_ascii=False)}:{form}}}"
-    return form
+def _longest_word(piece: str) -> int:
+    spaced = "".join(character if character.isalnum() else " " for character in piece)
+    return max(map(len, spaced.split()), default=0)
 
 
-def _holds_one_of(path: str, texts: Sequence[str]) -> Condition:
-    documents = [document for text in texts for document in extra_documents(path, text)]
-    return or_(
-        *(_COLUMNS.extra_data.contains(cast(cast(document, Text), JSONB)) for document in documents)
-    )
+def _sql(table: FromClause, condition: Condition) -> Sql:
+    match condition:
+        case AllOf(parts):
+            return and_(true(), *(_sql(table, part) for part in parts))
+        case AnyOf(parts):
+            return or_(false(), *(_sql(table, part) for part in parts))
+        case Not(OneOf(column, values)) if column in table.c:
+            return or_(table.c[column].is_(None), not_(_is_one_of(table.c[column], values)))
+        case Not(part):
+            return not_(func.coalesce(_sql(table, part), false()))
+        case Holds(path, texts):
+            return or_(*(made for text in texts for made in _holds(table, path, text)))
+        case HasKey(path):
+            return or_(*(_has_key(table, keys) for keys in spellings(path)))
+        case Contains(piece):
+            return _column_of(table, "message", lambda it: it.ilike(like_pattern(piece)))
+        case _:
+            return _compared(table, condition)
 
 
-def _is_one_of(column: ColumnElement[Any], values: Values) -> Condition:
+def _compared(table: FromClause, condition: Condition) -> Sql:
+    match condition:
+        case OneOf(column, values):
+            return _column_of(table, column, lambda it: _is_one_of(it, values))
+        case Present(column):
+            return _column_of(table, column, lambda it: it.is_not(None))
+        case Compared(column, side, bound):
+            return _column_of(table, column, lambda it: SIDES[side](it, bound))
+        case _:
+            raise TypeError(f"not a condition of one column: {condition!r}")
+
+
+def _column_of(table: FromClause, name: str, compare: Callable[[ColumnElement[Any]], Sql]) -> Sql:
+    """Compare a column; one that this kind of event lacks has no value in any row."""
+    return compare(table.c[name]) if name in table.c else false()
+
+
+def _is_one_of(column: ColumnElement[Any], values: tuple[Value, ...]) -> Sql:
     return column == values[0] if len(values) == 1 else column.in_(values)
+
+
+def _holds(table: FromClause, path: str, text: str) -> list[Sql]:
+    return [
+        table.c.extra_data.contains(cast(cast(document, Text), JSONB))
+        for document in extra_documents(path, text)
+    ]
+
+
+def _has_key(table: FromClause, keys: list[str]) -> Sql:
+    # strict: a list on the way has no keys, as in the live tail
+    path = "strict $" + "".join(f".{json.dumps(key, ensure_ascii=False)}" for key in keys)
+    return table.c.extra_data.op("@?", is_comparison=True)(cast(literal(path, Text), JSONPATH))

@@ -56,7 +56,7 @@ class LogStatisticsStore:
         buckets: dict[datetime, Tally] = {}
         if scope.sees_nothing:
             return LogStatistics(total, buckets, None)
-        conditions = row_conditions(query.filters, scope)
+        conditions = row_conditions(AppLog.__table__, query.filters.condition(), scope)
         start = func.date_bin(literal(query.interval), _C.created_at, literal(EPOCH))
         bucket = start.label("bucket")
 

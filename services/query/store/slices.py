@@ -6,7 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.db.tables import Slice
 from services.query.domain.windows import Window
 
-ATTACHED = ("hot", "sealed", "both")
+HOT = "hot"
+ATTACHED = (HOT, "sealed", "both")
 
 
 async def attached_slices(
@@ -14,7 +15,7 @@ async def attached_slices(
 ) -> list[Window]:
     """Return the bounds of a table's attached slices that touch a range, oldest first."""
     rows = await connection.execute(
-        select(Slice.lower_bound, Slice.upper_bound)
+        select(Slice.lower_bound, Slice.upper_bound, Slice.state)
         .where(
             Slice.table_name == table_name,
             Slice.state.in_(ATTACHED),
@@ -23,4 +24,4 @@ async def attached_slices(
         )
         .order_by(Slice.lower_bound)
     )
-    return [Window(row.lower_bound, row.upper_bound) for row in rows]
+    return [Window(row.lower_bound, row.upper_bound, row.state != HOT) for row in rows]

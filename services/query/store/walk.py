@@ -1,7 +1,8 @@
 """Walking slices within a budget of time, whatever is asked of each window."""
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import text
@@ -20,6 +21,8 @@ _SHORTEST = 0.03
 """Seconds below which a statement is not worth sending."""
 _FIRST_SHARE = 0.5
 """Until something was read, each try takes half of what is left: a smaller window gets its turn."""
+_STALE_LIMIT = 0.8
+"""A statement's limit is set again where less than this share of it is left."""
 _QUERY_CANCELED = "57014"
 
 
@@ -31,6 +34,8 @@ class Walk:
     bounds: Window
     newest_first: bool
     budget: timedelta
+    first_count: int = 1
+    """Slices of the first window: one where a page is likely to fill there."""
 
 
 class SliceWalker:
@@ -47,11 +52,16 @@ class SliceWalker:
         slow is halved and tried again; raises SearchTooSlow where not even a small one was read.
         """
         deadline = self._clock.monotonic() + walk.budget.total_seconds()
-        async with self._engine.connect() as connection:
-            async with connection.begin():
-                slices = await attached_slices(connection, walk.table_name, walk.bounds)
+        async with self._timed() as timed:
+            slices = await attached_slices(timed.connection, walk.table_name, walk.bounds)
             ahead = list(
-                windows(slices, walk.bounds, self._clock.now(), newest_first=walk.newest_first)
+                windows(
+                    slices,
+                    walk.bounds,
+                    self._clock.now(),
+                    newest_first=walk.newest_first,
+                    first_count=walk.first_count,
+                )
             )
             ahead.reverse()
             done: Window | None = None
@@ -60,12 +70,12 @@ class SliceWalker:
                 if left < _SHORTEST:
                     break
                 window = ahead.pop()
-                limit = left if done is not None else left * _FIRST_SHARE
+                await timed.limit(left if done is not None else left * _FIRST_SHARE)
                 try:
-                    if await self._visit(connection, window, limit, visit):
+                    if await visit(timed.connection, window):
                         return None
                 except DBAPIError as error:
-                    if not _is_timeout(error):
+                    if not is_timeout(error):
                         raise
                     ahead += _split(window, newest_first=walk.newest_first)
                 else:
@@ -76,13 +86,37 @@ class SliceWalker:
             raise SearchTooSlow("nothing was searched in time: narrow the range of time")
         return done.lower if walk.newest_first else done.upper
 
-    async def _visit(
-        self, connection: AsyncConnection, window: Window, limit_s: float, visit: Visit
-    ) -> bool:
-        async with connection.begin():
-            milliseconds = max(1, int(limit_s * 1000))
-            await connection.execute(text(f"SET LOCAL statement_timeout = {milliseconds}"))
-            return await visit(connection, window)
+    @asynccontextmanager
+    async def _timed(self) -> AsyncIterator["_Timed"]:
+        """Open a connection whose statements are each a transaction: locks end with them."""
+        async with self._engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            timed = _Timed(connection)
+            try:
+                yield timed
+                await timed.reset()
+            except BaseException:
+                # whatever state it is in, nobody else may get it with our limit
+                await connection.invalidate()
+                raise
+
+
+@dataclass
+class _Timed:
+    """A connection and the time that its next statement may take."""
+
+    connection: AsyncConnection
+    _limit_s: float = field(default=0.0)
+
+    async def limit(self, seconds: float) -> None:
+        if not self._limit_s * _STALE_LIMIT <= seconds <= self._limit_s / _STALE_LIMIT:
+            self._limit_s = seconds
+            milliseconds = max(1, int(seconds * 1000))
+            await self.connection.execute(text(f"SET statement_timeout = {milliseconds}"))
+
+    async def reset(self) -> None:
+        if self._limit_s:
+            await self.connection.execute(text("RESET statement_timeout"))
 
 
 def _split(window: Window, *, newest_first: bool) -> Iterable[Window]:
@@ -94,5 +128,6 @@ def _split(window: Window, *, newest_first: bool) -> Iterable[Window]:
     return (older, newer) if newest_first else (newer, older)
 
 
-def _is_timeout(error: DBAPIError) -> bool:
+def is_timeout(error: DBAPIError) -> bool:
+    """Say whether the statement was ended by its time limit."""
     return getattr(error.orig, "sqlstate", None) == _QUERY_CANCELED

@@ -1,0 +1,126 @@
+"""Which events of a block satisfy a condition: the live tail's counterpart of the SQL.
+
+Rows are numbered, and a set of rows is one integer with a bit a row. A condition is worked out once
+for a block however many watchers ask for it, and equality needs one pass for all values.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from libs.common.text import fold_case
+from services.query.domain.conditions import (
+    SIDES,
+    AllOf,
+    AnyOf,
+    Compared,
+    Condition,
+    Contains,
+    HasKey,
+    Holds,
+    Not,
+    OneOf,
+    Present,
+)
+from services.query.domain.extra_values import holds, read_extra, spellings, value_at
+
+
+class Block:
+    """Rows of any kind, asked together; a column that a kind lacks has no value there."""
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self.rows = rows
+        self._everything = (1 << len(rows)) - 1
+        self._known: dict[Condition, int] = {}
+        self._columns: dict[str, dict[Any, int]] = {}
+        self._messages: list[str] | None = None
+        self._extras: list[Any] | None = None
+
+    def matches(self, condition: Condition) -> int:
+        """Return the rows that satisfy a condition."""
+        known = self._known.get(condition)
+        if known is None:
+            known = self._known[condition] = self._work_out(condition)
+        return known
+
+    def _work_out(self, condition: Condition) -> int:
+        match condition:
+            case AllOf(parts):
+                found = self._everything
+                for part in parts:
+                    found &= self.matches(part)
+                    if not found:
+                        break
+            case AnyOf(parts):
+                found = 0
+                for part in parts:
+                    found |= self.matches(part)
+            case Not(part):
+                found = self._everything & ~self.matches(part)
+            case OneOf(column, values):
+                by_value = self._column(column)
+                found = 0
+                for value in values:
+                    found |= by_value.get(value, 0)
+            case Present(column):
+                found = self._everything & ~self._column(column).get(None, 0)
+            case _:
+                found = self._one_by_one(condition)
+        return found
+
+    def _one_by_one(self, condition: Condition) -> int:
+        match condition:
+            case Contains(piece):
+                folded = fold_case(piece)
+                return _bits(folded in message for message in self._folded())
+            case Compared(column, side, bound):
+                is_beyond = SIDES[side]
+                values = (getattr(row, column, None) for row in self.rows)
+                return _bits(value is not None and is_beyond(value, bound) for value in values)
+            case Holds(path, texts):
+                return _bits(
+                    any(holds(extra, path, text) for text in texts) for extra in self._read_extras()
+                )
+            case HasKey(path):
+                keys = spellings(path)
+                return _bits(
+                    any(value_at(extra, spelled) is not ... for spelled in keys)
+                    for extra in self._read_extras()
+                )
+            case _:
+                raise TypeError(f"not a condition of one row: {condition!r}")
+
+    def _column(self, column: str) -> dict[Any, int]:
+        """Return the rows by value of a column."""
+        known = self._columns.get(column)
+        if known is None:
+            known = self._columns[column] = {}
+            for number, row in enumerate(self.rows):
+                value = getattr(row, column, None)
+                known[value] = known.get(value, 0) | 1 << number
+        return known
+
+    def _folded(self) -> list[str]:
+        if self._messages is None:
+            self._messages = [fold_case(getattr(row, "message", "")) for row in self.rows]
+        return self._messages
+
+    def _read_extras(self) -> list[Any]:
+        if self._extras is None:
+            self._extras = [read_extra(row.extra_data) for row in self.rows]
+        return self._extras
+
+
+def numbers(rows: int) -> Iterator[int]:
+    """Return the numbers of a set's rows, in order."""
+    while rows:
+        lowest = rows & -rows
+        yield lowest.bit_length() - 1
+        rows ^= lowest
+
+
+def _bits(answers: Iterator[bool]) -> int:
+    found = 0
+    for number, is_met in enumerate(answers):
+        if is_met:
+            found |= 1 << number
+    return found
