@@ -32,6 +32,7 @@ from services.query.api.admin_tokens import TokenRoutes
 from services.query.api.admin_users import UserRoutes
 from services.query.api.auth import AuthRoutes
 from services.query.api.docs import docs_routes
+from services.query.api.log_counts import CountRoutes
 from services.query.api.login_gate import LoginGate, PasswordHashing
 from services.query.api.logs import LogRoutes
 from services.query.api.openapi import install_openapi
@@ -47,6 +48,7 @@ from services.query.store.dead_letters import DeadLetterStore
 from services.query.store.events import EventStore
 from services.query.store.ingest_keys import IngestKeyStore
 from services.query.store.ledger import LedgerStore
+from services.query.store.log_counts import LogCountStore
 from services.query.store.log_statistics import LogStatisticsStore
 from services.query.store.offsets import OffsetStore
 from services.query.store.users import UserStore
@@ -88,6 +90,11 @@ def build_api(
     letters = DeadLetterStore(engine)
     for routes in (
         AuthRoutes(settings, access, accounts, gate, hashing, clock),
+        CountRoutes(
+            LogCountStore(engine, clock, settings.search_budget),
+            lambda: completeness.state.complete_through,
+            clock,
+        ),
         LogRoutes(
             EventStore(engine, clock, settings.search_budget),
             LogStatisticsStore(engine, clock, settings.statistics_budget),

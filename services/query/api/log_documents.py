@@ -93,3 +93,55 @@ class LogStatisticsAnswer(Counts):
     buckets: list[Bucket]
     complete_through: datetime | None
     searched_to: datetime | None
+
+
+class FacetCount(BaseModel):
+    """One value of a field, and how many events have it."""
+
+    value: str | int
+    count: int
+
+
+class FacetCounts(BaseModel):
+    """The most frequent values of a field."""
+
+    field: str
+    values: list[FacetCount]
+    missing: int = Field(description="Events in which the field has no value")
+    other: int = Field(description="Events with values that are not listed")
+
+
+class FacetsAnswer(BaseModel):
+    """The values of several fields over a range."""
+
+    since: datetime = Field(alias="from")
+    to: datetime
+    count: int
+    facets: list[FacetCounts]
+    complete_through: datetime | None
+    searched_to: datetime | None
+
+
+class Series(BaseModel):
+    """The counts of one value, in the order of the buckets."""
+
+    value: str | int | None
+    count: int
+    counts: list[int]
+
+
+class HistogramAnswer(BaseModel):
+    """Counts of a range by bucket and value."""
+
+    since: datetime = Field(alias="from")
+    to: datetime
+    interval_seconds: int
+    by: str
+    count: int
+    rows: int
+    buckets: list[datetime] = Field(description="The start of each bucket")
+    counts: list[int]
+    series: list[Series] = Field(description="The most frequent values")
+    other: list[int] = Field(description="The counts of all other values")
+    complete_through: datetime | None
+    searched_to: datetime | None

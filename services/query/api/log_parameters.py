@@ -9,6 +9,13 @@ from typing import Any
 from libs.common.events import LEVELS
 from libs.common.http.paging import DEFAULT_LIMIT, MAX_LIMIT
 from services.query.domain.buckets import INTERVALS
+from services.query.domain.facets import (
+    DEFAULT_TOP,
+    FACET_COLUMNS,
+    HISTOGRAM_COLUMNS,
+    MAX_FIELDS,
+    MAX_TOP,
+)
 from services.query.domain.log_filters import (
     MAX_INTEGER,
     MAX_VALUE_LENGTH,
@@ -104,6 +111,26 @@ def interval_parameter() -> Parameter:
     """Return the parameter that sets the length of a bucket."""
     choices = {"type": "string", "enum": ["auto", *INTERVALS]}
     return _parameter("interval", "length of a bucket", choices, "auto")
+
+
+def by_parameter() -> Parameter:
+    """Return the parameter that says by which column a histogram counts."""
+    choices = {"type": "string", "enum": list(HISTOGRAM_COLUMNS), "default": "level"}
+    return _parameter("by", "one series for each value of this column", choices, "source")
+
+
+def field_parameter() -> Parameter:
+    """Return the parameter that names the fields whose values are counted."""
+    schema = {"type": "array", "items": {"type": "string"}, "maxItems": MAX_FIELDS}
+    names = f"`extra.path` or one of {', '.join(FACET_COLUMNS)}"
+    made = _parameter("field", f"fields whose values are counted: {names}", schema, ["level"])
+    return made | {"style": "form", "explode": True}
+
+
+def top_parameter() -> Parameter:
+    """Return the parameter that sets how many values of a field are listed."""
+    schema = {"type": "integer", "minimum": 1, "maximum": MAX_TOP, "default": DEFAULT_TOP}
+    return _parameter("top", "how many values of a field are listed", schema, DEFAULT_TOP)
 
 
 def limit_parameter() -> Parameter:

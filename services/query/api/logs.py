@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Request, Response
 
 from libs.common.clock import Clock
 from services.query.api.access import V1, SignedIn
 from services.query.api.cursors import CursorBook
+from services.query.api.json_answers import json_answer
+from services.query.api.log_counts import split_parameters
 from services.query.api.log_documents import LogEntry, LogPage, LogStatisticsAnswer
 from services.query.api.log_parameters import FILTER_PARAMETERS, PAGE_PARAMETERS, interval_parameter
 from services.query.domain.buckets import StatisticsQuery, bucket_starts, plan_statistics
-from services.query.domain.errors import InvalidParameter, NotFound
+from services.query.domain.errors import NotFound
 from services.query.domain.log_filters import LogFilters, parse_log_query
 from services.query.domain.pages import PageEdges, Place
 from services.query.store.events import EventStore, Search
@@ -22,7 +23,6 @@ from services.query.store.kinds import LOGS, Item
 from services.query.store.log_statistics import LogStatistics, LogStatisticsStore, Tally
 
 _MOST_SOURCES = 20
-_encoder = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class LogRoutes:
             has_more=page.has_more,
             searched_to=page.searched_to,
         )
-        return _json(
+        return json_answer(
             {
                 "items": page.items,
                 **book.cursors(ask, edges),
@@ -94,7 +94,7 @@ class LogRoutes:
         item = await self.events.one(identity.scope, LOGS, log_id)
         if item is None:
             raise NotFound("no such log")
-        return _json(item)
+        return json_answer(item)
 
     async def count(self, request: Request, identity: SignedIn) -> Response:
         """Count logs: `count` is events, `rows` the stored rows (SDKs fold repeats into one row).
@@ -102,18 +102,12 @@ class LogRoutes:
         Takes the filters of the search; without a range the last 24 hours. Where time ran out,
         `searched_to` says down to which moment was counted.
         """
-        pairs = request.query_params.multi_items()
-        intervals = [text for name, text in pairs if name == "interval"]
-        if len(intervals) > 1:
-            raise InvalidParameter("interval", "may be given once")
-        for name, _ in pairs:
-            if name in ("limit", "cursor"):
-                raise InvalidParameter(name, "no such parameter")
-        filters = parse_log_query(pair for pair in pairs if pair[0] != "interval").filters
-        query = plan_statistics(filters, intervals[0] if intervals else "auto", self.clock.now())
+        own, filters = split_parameters(request, {"interval": 1})
+        interval = own["interval"][0] if own["interval"] else "auto"
+        query = plan_statistics(filters, interval, self.clock.now())
         complete_through = self.complete_through()
         counted = await self.statistics.count(identity.scope, query)
-        return _json(_statistics(query, counted) | {"complete_through": complete_through})
+        return json_answer(_statistics(query, counted) | {"complete_through": complete_through})
 
 
 def search_of(filters: LogFilters) -> Search:
@@ -152,7 +146,3 @@ def _tally(tally: Tally, top: set[str]) -> dict[str, object]:
 
 def _place(item: Item) -> Place:
     return Place(item.created_at, item.id)
-
-
-def _json(document: object) -> Response:
-    return Response(_encoder.encode(document), media_type="application/json")

@@ -9,6 +9,7 @@ from services.query.domain.windows import Window
 
 MAX_BUCKETS = 1_500
 _WANTED_BUCKETS = 120
+_SHORTEST = timedelta(microseconds=1)
 DEFAULT_RANGE = timedelta(hours=24)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 INTERVALS = {
@@ -33,16 +34,23 @@ class StatisticsQuery:
     interval: timedelta
 
 
-def plan_statistics(filters: LogFilters, interval_name: str, now: datetime) -> StatisticsQuery:
-    """Complete a request: the last 24 hours, some 120 buckets; raises InvalidParameter."""
+def plan_range(filters: LogFilters, now: datetime) -> Window:
+    """Return the range to count, without bounds the last 24 hours; raises InvalidParameter."""
+    since = filters.since
     try:
-        until = filters.until or max(now, (filters.since or now) + timedelta(microseconds=1))
-        since = filters.since or until - DEFAULT_RANGE
+        until = filters.until or (now if since is None else max(now, since + _SHORTEST))
+        since = since or until - DEFAULT_RANGE
     except OverflowError as error:
         raise InvalidParameter("from", "must leave room for a range") from error
     if since >= until:
         raise InvalidParameter("to", "must be later than from")
-    span = until - since
+    return Window(since, until)
+
+
+def plan_statistics(filters: LogFilters, interval_name: str, now: datetime) -> StatisticsQuery:
+    """Complete a request: the last 24 hours, some 120 buckets; raises InvalidParameter."""
+    range_ = plan_range(filters, now)
+    span = range_.upper - range_.lower
     if interval_name == "auto":
         fitting = [step for step in INTERVALS.values() if span / step <= _WANTED_BUCKETS]
         interval = fitting[0] if fitting else max(INTERVALS.values())
@@ -52,7 +60,7 @@ def plan_statistics(filters: LogFilters, interval_name: str, now: datetime) -> S
         raise InvalidParameter("interval", f"must be auto or one of {', '.join(INTERVALS)}")
     if span / interval > MAX_BUCKETS:
         raise InvalidParameter("interval", f"the range has more than {MAX_BUCKETS} buckets")
-    return StatisticsQuery(filters, Window(since, until), interval)
+    return StatisticsQuery(filters, range_, interval)
 
 
 def bucket_starts(query: StatisticsQuery) -> list[datetime]:
