@@ -37,6 +37,7 @@ from services.query.api.login_gate import LoginGate, PasswordHashing
 from services.query.api.logs import LogRoutes
 from services.query.api.openapi import install_openapi
 from services.query.api.problems import install_problem_handlers
+from services.query.api.surroundings import SurroundingRoutes
 from services.query.domain.completeness import Completeness
 from services.query.jobs.completeness import CompletenessJob
 from services.query.publisher import ReplayPublisher
@@ -88,6 +89,7 @@ def build_api(
     api = FastAPI(title="Headwater", version="1", docs_url=None, redoc_url=None)
     api.state.access = access
     letters = DeadLetterStore(engine)
+    events = EventStore(engine, clock, settings.search_budget)
     for routes in (
         AuthRoutes(settings, access, accounts, gate, hashing, clock),
         CountRoutes(
@@ -95,8 +97,9 @@ def build_api(
             lambda: completeness.state.complete_through,
             clock,
         ),
+        SurroundingRoutes(events, lambda: completeness.state.complete_through),
         LogRoutes(
-            EventStore(engine, clock, settings.search_budget),
+            events,
             LogStatisticsStore(engine, clock, settings.statistics_budget),
             lambda: completeness.state.complete_through,
             clock,
