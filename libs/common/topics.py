@@ -45,7 +45,7 @@ TELEMETRY = Topic(
     retention_bytes=8 * 1024**3,
     key="batch identity: application, NUL, the 16 bytes of batch_id",
     writer="ingest",
-    readers=("writer",),
+    readers=("writer", "query"),
 )
 
 TOPICS: tuple[Topic, ...] = (TELEMETRY,)

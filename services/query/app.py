@@ -19,6 +19,7 @@ from libs.common.db.slow_sql import log_slow_statements
 from libs.common.http.guards import AccessLog, BodyLimit, SecurityHeaders
 from libs.common.http.health import Readiness, health_routes
 from libs.common.kafka.connection import connection_options
+from libs.common.kafka.follower import TopicFollower
 from libs.common.runtime import HttpServer, Listen, LoopWatch
 from libs.common.settings import InstallationSettings, KafkaSettings
 from libs.common.telemetry.logs import configure_logs, get_logger
@@ -38,6 +39,8 @@ from services.query.api.logs import LogRoutes
 from services.query.api.openapi import install_openapi
 from services.query.api.problems import install_problem_handlers
 from services.query.api.surroundings import SurroundingRoutes
+from services.query.api.tail import Tail, TailRoutes
+from services.query.consumer import TailHub
 from services.query.domain.completeness import Completeness
 from services.query.jobs.completeness import CompletenessJob
 from services.query.publisher import ReplayPublisher
@@ -75,6 +78,8 @@ class Clients:
     clock: Clock
     watch: LoopWatch
     replays: ReplayPublisher
+    tail: Tail | None = None
+    """None where no Kafka is at hand."""
 
 
 def build_api(
@@ -92,6 +97,7 @@ def build_api(
     events = EventStore(engine, clock, settings.search_budget)
     for routes in (
         AuthRoutes(settings, access, accounts, gate, hashing, clock),
+        TailRoutes(clients.tail, access, clock, settings),
         CountRoutes(
             LogCountStore(engine, clock, settings.search_budget),
             lambda: completeness.state.complete_through,
@@ -142,9 +148,11 @@ async def serve(settings: QuerySettings, stop: asyncio.Event) -> None:
     log_slow_statements(engine, clock, settings.slow_statement)
     secret = InstallationSettings().installation_secret()
     replays = ReplayPublisher(settings.ingest_internal_url, secret)
-    clients = Clients(engine, metrics, clock, watch, replays)
+    kafka = connection_options(KafkaSettings())
+    tail = TailHub(lambda: TopicFollower(settings.telemetry_topic, kafka), clock)
+    clients = Clients(engine, metrics, clock, watch, replays, tail)
     completeness = CompletenessJob(
-        connection_options(KafkaSettings()),
+        kafka,
         settings.telemetry_topic,
         OffsetStore(engine),
         clock,
@@ -159,10 +167,13 @@ async def serve(settings: QuerySettings, stop: asyncio.Event) -> None:
         await stop.wait()
         log.info("draining")
         began = clock.monotonic()
+        # open tails would hold the drain up until its grace is over
+        await tail.close()
         await server.drain()
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+        await tail.close()
         await replays.close()
         await engine.dispose()
     log.info("stopped", seconds=round(clock.monotonic() - began, 3))

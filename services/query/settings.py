@@ -31,6 +31,9 @@ class QuerySettings(CommonSettings):
     search_budget: timedelta = timedelta(seconds=2)
     """After that a search answers with what it has, and a cursor to go on."""
     statistics_budget: timedelta = timedelta(seconds=5)
+    tail_heartbeat: timedelta = timedelta(seconds=10)
+    tail_recheck: timedelta = timedelta(seconds=30)
+    """How long a tail goes on at the most after its session ended or its rights changed."""
     slow_statement: timedelta = timedelta(milliseconds=500)
     max_body_bytes: int = 256 * 1024
     drain_grace: timedelta = timedelta(seconds=10)

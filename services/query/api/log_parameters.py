@@ -22,6 +22,8 @@ from services.query.domain.log_filters import (
     MAX_VALUES,
     TEXT_COLUMNS,
 )
+from services.query.domain.tail import KINDS
+from services.query.domain.tail_marks import MAX_LENGTH
 
 Parameter = dict[str, Any]
 
@@ -133,6 +135,19 @@ def top_parameter() -> Parameter:
     return _parameter("top", "how many values of a field are listed", schema, DEFAULT_TOP)
 
 
+def _tail_parameters() -> tuple[Parameter, ...]:
+    kinds = {"type": "array", "items": {"type": "string", "enum": list(KINDS)}}
+    kind = _parameter("kind", "kinds of events; logs and exceptions without it", kinds, ["log"])
+    place = _parameter(
+        "last_event_id",
+        "where to go on, for clients that cannot send the header `Last-Event-ID`",
+        {"type": "string", "maxLength": MAX_LENGTH},
+        "",
+    )
+    del place["example"]
+    return kind | {"style": "form", "explode": True}, place
+
+
 def limit_parameter() -> Parameter:
     """Return the parameter that sets how many rows an answer holds."""
     schema = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
@@ -153,3 +168,4 @@ def cursor_parameter() -> Parameter:
 
 FILTER_PARAMETERS = tuple(_filter_parameters())
 PAGE_PARAMETERS = (limit_parameter(), cursor_parameter())
+TAIL_PARAMETERS = _tail_parameters()

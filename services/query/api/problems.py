@@ -39,6 +39,8 @@ STATUS: dict[type[HeadwaterError], int] = {
     errors.DatabaseUnavailable: 503,
     errors.GatewayUnavailable: 503,
     errors.SearchTooSlow: 503,
+    errors.TailUnavailable: 503,
+    errors.ExportsBusy: 503,
 }
 """Every class by itself: a test finds an error that nobody thought of here."""
 

@@ -20,7 +20,9 @@ HeadwaterError
 └── Unavailable              try again
     ├── DatabaseUnavailable
     ├── GatewayUnavailable
-    └── SearchTooSlow        not even a small part was searched within the budget
+    ├── SearchTooSlow        not even a small part was searched within the budget
+    ├── TailUnavailable      Kafka cannot be read now, or too many watch already
+    └── ExportsBusy          as many exports run as may
 """
 
 from libs.common.http.problems import HeadwaterError
@@ -113,3 +115,11 @@ class GatewayUnavailable(Unavailable):
 
 class SearchTooSlow(Unavailable):
     reason = "search_too_slow"
+
+
+class TailUnavailable(Unavailable):
+    reason = "tail_unavailable"
+
+
+class ExportsBusy(Unavailable):
+    reason = "exports_busy"

@@ -23,6 +23,7 @@ from libs.common.events import LogRow, columns
 from libs.common.ids import new_uuid7
 from libs.common.runtime import HttpServer, Listen, LoopWatch
 from libs.common.telemetry.metrics import Metrics
+from services.query.api.tail import Tail
 from services.query.app import Clients, build_api, wrap
 from services.query.domain.completeness import Completeness
 from services.query.publisher import ReplayPublisher
@@ -164,13 +165,15 @@ def settings_for(database_url: str, **changes: Any) -> QuerySettings:
 
 
 @contextlib.asynccontextmanager
-async def open_house(database_url: str, **changes: Any) -> AsyncIterator[House]:
+async def open_house(
+    database_url: str, tail: Tail | None = None, **changes: Any
+) -> AsyncIterator[House]:
     """Serve the API until the block ends."""
     settings = settings_for(database_url, **changes)
     clock = SystemClock()
     engine = create_engine(database_url, "query-test", pool_size=5)
     replays = ReplayPublisher(settings.ingest_internal_url, SECRET)
-    clients = Clients(engine, Metrics(), clock, LoopWatch(clock), replays)
+    clients = Clients(engine, Metrics(), clock, LoopWatch(clock), replays, tail)
     completeness = KnownCompleteness()
     api = build_api(settings, clients, completeness)
     server = HttpServer(wrap(settings, clients, api), Listen("127.0.0.1", 0), timedelta(seconds=2))
