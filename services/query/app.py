@@ -33,6 +33,7 @@ from services.query.api.admin_tokens import TokenRoutes
 from services.query.api.admin_users import UserRoutes
 from services.query.api.auth import AuthRoutes
 from services.query.api.docs import docs_routes
+from services.query.api.exports import ExportPlaces, ExportRoutes
 from services.query.api.log_counts import CountRoutes
 from services.query.api.login_gate import LoginGate, PasswordHashing
 from services.query.api.logs import LogRoutes
@@ -53,6 +54,7 @@ from services.query.store.events import EventStore
 from services.query.store.ingest_keys import IngestKeyStore
 from services.query.store.ledger import LedgerStore
 from services.query.store.log_counts import LogCountStore
+from services.query.store.log_exports import LogExportStore
 from services.query.store.log_statistics import LogStatisticsStore
 from services.query.store.offsets import OffsetStore
 from services.query.store.users import UserStore
@@ -98,6 +100,12 @@ def build_api(
     for routes in (
         AuthRoutes(settings, access, accounts, gate, hashing, clock),
         TailRoutes(clients.tail, access, clock, settings),
+        ExportRoutes(
+            LogExportStore(engine, clock, settings.export_count_budget),
+            events,
+            clock,
+            ExportPlaces(settings.export_count),
+        ),
         CountRoutes(
             LogCountStore(engine, clock, settings.search_budget),
             lambda: completeness.state.complete_through,

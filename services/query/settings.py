@@ -34,6 +34,10 @@ class QuerySettings(CommonSettings):
     tail_heartbeat: timedelta = timedelta(seconds=10)
     tail_recheck: timedelta = timedelta(seconds=30)
     """How long a tail goes on at the most after its session ended or its rights changed."""
+    export_count: int = 4
+    """Exports that run at the same time in a process."""
+    export_count_budget: timedelta = timedelta(seconds=2)
+    """How long an export's rows are counted before it begins."""
     slow_statement: timedelta = timedelta(milliseconds=500)
     max_body_bytes: int = 256 * 1024
     drain_grace: timedelta = timedelta(seconds=10)

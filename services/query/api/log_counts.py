@@ -33,7 +33,7 @@ from services.query.domain.facets import (
     FacetValue,
     check_fields,
 )
-from services.query.domain.log_filters import LogFilters, parse_log_query
+from services.query.domain.log_filters import LogFilters, parse_filters
 from services.query.store.log_counts import Histogram, LogCountStore
 
 _MOST_SERIES = 20
@@ -131,14 +131,12 @@ def split_parameters(
     for name, text in request.query_params.multi_items():
         if name in own:
             own[name].append(text)
-        elif name in ("limit", "cursor"):
-            raise InvalidParameter(name, "no such parameter")
         else:
             rest.append((name, text))
     for name, texts in own.items():
         if len(texts) > own_limits[name]:
             raise InvalidParameter(name, f"at most {own_limits[name]} times")
-    return own, parse_log_query(rest).filters
+    return own, parse_filters(rest)
 
 
 def _whole(name: str, texts: Sequence[str], default: int, most: int) -> int:

@@ -13,6 +13,7 @@ from libs.common.clock import Clock
 from services.query.api.access import V1, Access, SignedIn
 from services.query.api.log_counts import split_parameters
 from services.query.api.log_parameters import FILTER_PARAMETERS, TAIL_PARAMETERS
+from services.query.api.streams import ClosingStream
 from services.query.domain.conditions import AllOf, within
 from services.query.domain.errors import InvalidParameter, NotSignedIn, TailUnavailable
 from services.query.domain.tail import DEFAULT_KINDS, KINDS, TailAsk, Watcher, frame
@@ -83,39 +84,29 @@ class TailRoutes:
             raise TailUnavailable("no Kafka is at hand")
         watching = await self.tail.watch(ask)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(
-            self._frames(watching, request, identity),
-            media_type="text/event-stream",
-            headers=headers,
-        )
+        frames = self._frames(watching, request, identity)
+        return ClosingStream(frames, watching.close, "text/event-stream", headers)
 
     async def _frames(
         self, watching: Watching, request: Request, identity: Identity
     ) -> AsyncIterator[bytes]:
         checked_at = self.clock.monotonic()
-        try:
-            yield f"retry: {_RETRY_MS}\n".encode() + frame("open", b"{}", None)
-            while True:
-                made = await watching.next(self.settings.tail_heartbeat)
-                if (
-                    self.clock.monotonic() - checked_at
-                    >= self.settings.tail_recheck.total_seconds()
-                ):
-                    if not await self._may_go_on(request, identity):
-                        yield _end("signed_out")
-                        return
-                    checked_at = self.clock.monotonic()
-                if made:
-                    yield made
-                elif watching.is_over:
-                    yield _end("restart")
+        settings = self.settings
+        yield f"retry: {_RETRY_MS}\n".encode() + frame("open", b"{}", None)
+        while True:
+            made = await watching.next(settings.tail_heartbeat)
+            if self.clock.monotonic() - checked_at >= settings.tail_recheck.total_seconds():
+                if not await self._may_go_on(request, identity):
+                    yield _end("signed_out")
                     return
-                else:
-                    yield frame(
-                        "heartbeat", _encode({"at": self.clock.now()}), watching.watcher.mark
-                    )
-        finally:
-            watching.close()
+                checked_at = self.clock.monotonic()
+            if made:
+                yield made
+            elif watching.is_over:
+                yield _end("restart")
+                return
+            else:
+                yield frame("heartbeat", _encode({"at": self.clock.now()}), watching.watcher.mark)
 
     async def _may_go_on(self, request: Request, identity: Identity) -> bool:
         try:

@@ -40,6 +40,7 @@ __all__ = [
     "TEXT_COLUMNS",
     "LogFilters",
     "LogQuery",
+    "parse_filters",
     "parse_limit",
     "parse_log_query",
     "parse_moment",
@@ -97,12 +98,14 @@ class LogQuery:
     cursor: str | None = None
 
 
+def parse_filters(pairs: Iterable[tuple[str, str]]) -> LogFilters:
+    """Read filters alone; raises InvalidParameter that names the first wrong one."""
+    return _filters(_grouped(pairs))
+
+
 def parse_log_query(pairs: Iterable[tuple[str, str]]) -> LogQuery:
     """Read query parameters; raises InvalidParameter that names the first wrong one."""
-    grouped: dict[str, list[str]] = {}
-    for name, text in pairs:
-        _check_value(name, text)
-        grouped.setdefault(name, []).append(text)
+    grouped = _grouped(pairs)
     limit = _single(grouped, "limit")
     cursor = _single(grouped, "cursor")
     return LogQuery(
@@ -129,6 +132,14 @@ def parse_moment(name: str, text: str) -> datetime:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (OverflowError, ValueError) as error:
         raise InvalidParameter(name, "must be a time such as 2026-11-23T10:00:00Z") from error
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for name, text in pairs:
+        _check_value(name, text)
+        grouped.setdefault(name, []).append(text)
+    return grouped
 
 
 def _filters(grouped: dict[str, list[str]]) -> LogFilters:

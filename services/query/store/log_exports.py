@@ -1,0 +1,189 @@
+"""Reading logs for export: any number of rows in short transactions, with flat memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from libs.common.clock import Clock
+from libs.common.db.accounts import record_audit
+from libs.common.db.tables import AppLog, Slice, SliceCount
+from libs.common.telemetry.logs import get_logger
+from services.query.domain.errors import SearchTooSlow
+from services.query.domain.pages import PageAsk, Place
+from services.query.domain.scope import Scope
+from services.query.domain.windows import Window, windows
+from services.query.store.events import Search
+from services.query.store.keyset import KeysetStatements, page_bounds
+from services.query.store.kinds import LOGS, Item
+from services.query.store.slices import attached_slices
+from services.query.store.walk import SliceWalker, Walk, is_timeout
+
+log = get_logger(__name__)
+
+_PAGE_ROWS = 5_000
+_PAGE_BYTES = 4 * 1024 * 1024
+_FETCH_ROWS = 250
+"""Rows that are held at once before they are written: rows may have 64 KiB."""
+_TRIES = 5
+_LOCK_NOT_AVAILABLE = "55P03"
+_PAUSE = timedelta(seconds=1)
+
+Write = Callable[[Sequence[Item]], bytes]
+"""Makes the text of some rows."""
+
+
+@dataclass(frozen=True)
+class ExpectedRows:
+    """How many rows an export will have; `count` is None where nobody knows."""
+
+    count: int | None
+    is_exact: bool = False
+
+
+@dataclass
+class _Progress:
+    """What was written, and how to go on."""
+
+    place: Place | None
+    written: list[bytes] = field(default_factory=list)
+    written_bytes: int = 0
+    row_count: int = 0
+
+
+class LogExportStore:
+    """Reads logs newest first, never without a `Scope`."""
+
+    def __init__(self, engine: AsyncEngine, clock: Clock, count_budget: timedelta) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._walker = SliceWalker(engine, clock)
+        self._count_budget = count_budget
+
+    async def record(self, actor: str, subject: str, details: dict[str, Any]) -> None:
+        """Write down that somebody exports, before the first row leaves."""
+        async with self._engine.begin() as connection:
+            await record_audit(connection, actor, "logs.export", subject, details)
+
+    async def expected(self, scope: Scope, search: Search, after: Place | None) -> ExpectedRows:
+        """Count the rows of an export; where that takes too long, say how many there may be."""
+        if scope.sees_nothing:
+            return ExpectedRows(0, is_exact=True)
+        bounds = page_bounds(search.since, search.until, PageAsk(1, after))
+        statements = KeysetStatements(LOGS, search.condition, scope, "older")
+        counted = 0
+
+        async def visit(connection: AsyncConnection, window: Window) -> bool:
+            nonlocal counted
+            counted += (await connection.execute(statements.counting(window, after))).scalar_one()
+            return False
+
+        walk = Walk(AppLog.__tablename__, bounds, newest_first=True, budget=self._count_budget)
+        try:
+            if await self._walker.walk(walk, visit) is None:
+                return ExpectedRows(counted, is_exact=True)
+        except SearchTooSlow:
+            log.debug("the rows of an export were not counted in time")
+        # the sums of whole slices tell of everybody's rows
+        return ExpectedRows(await self._at_most(bounds) if scope.subjects is None else None)
+
+    async def pages(
+        self, scope: Scope, search: Search, after: Place | None, write: Write
+    ) -> AsyncIterator[tuple[bytes, int]]:
+        """Return what is written, page by page, with the number of rows.
+
+        No transaction is open between pages, however slowly they are taken. A database that is
+        away for a few seconds is waited for.
+        """
+        bounds = page_bounds(search.since, search.until, PageAsk(1, after))
+        if scope.sees_nothing or bounds.lower >= bounds.upper:
+            return
+        statements = KeysetStatements(LOGS, search.condition, scope, "older")
+        async with self._engine.connect() as connection:
+            slices = await attached_slices(connection, AppLog.__tablename__, bounds)
+        ahead = list(windows(slices, bounds, self._clock.now(), newest_first=True))
+        ahead.reverse()
+        progress = _Progress(after)
+        while ahead:
+            window = ahead.pop()
+            is_fenced = statements.is_indexed and window.is_sealed
+            is_done = False
+            while not is_done:
+                reading = partial(statements.reading, window, is_fenced=is_fenced)
+                try:
+                    is_done = await self._page_with_patience(reading, write, progress)
+                except DBAPIError as error:
+                    halves = window.halves() if is_timeout(error) else None
+                    if halves is None:
+                        raise
+                    ahead += halves
+                    is_done = True
+                # the index brings all rows of the window each time: with so many, walk along
+                is_fenced = False
+                if progress.written:
+                    yield b"".join(progress.written), progress.row_count
+                    progress = _Progress(progress.place)
+
+    async def _page_with_patience(
+        self, reading: Callable[[Place | None], Select[Any]], write: Write, progress: _Progress
+    ) -> bool:
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                return await self._page(reading(progress.place), write, progress)
+            except (DBAPIError, OSError) as error:
+                if not _may_pass(error) or not tries_left:
+                    raise
+                log.warning("an export waits for the database", error=type(error).__name__)
+                await asyncio.sleep(_PAUSE.total_seconds())
+        raise AssertionError("the last try returns or raises")
+
+    async def _page(self, statement: Select[Any], write: Write, progress: _Progress) -> bool:
+        """Read one page; says whether the window is done."""
+        read = LOGS.reader()
+        count = 0
+        async with self._engine.connect() as connection:
+            rows = await connection.stream(
+                statement.limit(_PAGE_ROWS), execution_options={"yield_per": _FETCH_ROWS}
+            )
+            async for some in rows.partitions():
+                items = [read(row) for row in some]
+                made = write(items)
+                progress.written.append(made)
+                progress.written_bytes += len(made)
+                progress.row_count += len(items)
+                progress.place = Place(items[-1].created_at, items[-1].id)
+                count += len(items)
+                if progress.written_bytes >= _PAGE_BYTES:
+                    await rows.close()
+                    return False
+        return count < _PAGE_ROWS
+
+    async def _at_most(self, bounds: Window) -> int | None:
+        """Return the rows of all slices that the range touches; None where one was not counted."""
+        statement = (
+            select(func.sum(SliceCount.row_count), func.bool_or(SliceCount.row_count.is_(None)))
+            .select_from(Slice)
+            .outerjoin(SliceCount, SliceCount.slice_name == Slice.name)
+            .where(
+                Slice.table_name == AppLog.__tablename__,
+                Slice.lower_bound < bounds.upper,
+                Slice.upper_bound > bounds.lower,
+            )
+        )
+        async with self._engine.connect() as connection:
+            total, is_unknown = (await connection.execute(statement)).one()
+        return None if is_unknown or total is None else int(total)
+
+
+def _may_pass(error: DBAPIError | OSError) -> bool:
+    """Say whether the same page may be read a little later."""
+    if isinstance(error, OSError):
+        return True
+    is_locked = getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+    return error.connection_invalidated or is_locked

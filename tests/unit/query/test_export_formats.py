@@ -1,0 +1,114 @@
+"""What exported files look like, whatever the events hold."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.query.domain.export_formats import FORMAT_NAMES, FormatName, format_named, one_line
+from services.query.store.kinds import LogItem
+
+COLUMNS = LogItem.__struct_fields__
+MOMENT = datetime(2026, 11, 23, 12, 0, 0, 120, tzinfo=UTC)
+
+
+def item(**changes: Any) -> LogItem:
+    values: dict[str, Any] = {
+        **dict.fromkeys(COLUMNS),
+        "created_at": MOMENT,
+        "id": UUID(int=7),
+        "received_at": MOMENT,
+        "application": "shop",
+        "source": "backend",
+        "level": "ERROR",
+        "message": "broken",
+        "count": 1,
+    }
+    return LogItem(**(values | changes))
+
+
+def file_of(name: FormatName, *pages: list[LogItem], is_resumed: bool = False) -> str:
+    made = format_named(name, COLUMNS, is_resumed=is_resumed)
+    pieces = [made.rows(page, number == 0) for number, page in enumerate(pages)]
+    return b"".join([made.head, *pieces, made.tail]).decode()
+
+
+def cells(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+ONE = item(extra_data=msgspec.Raw(b'{"cart": 3}'), duration_ms=-1.5)
+MESSAGES = ["a", "b", "c"]
+THREE = [item(message=message) for message in MESSAGES]
+
+
+def test_json_is_one_array_over_all_pages() -> None:
+    assert [row["message"] for row in json.loads(file_of("json", THREE[:2], THREE[2:]))] == MESSAGES
+    assert json.loads(file_of("json", [ONE]))[0]["extra_data"] == {"cart": 3}
+    assert json.loads(file_of("json")) == []
+
+
+def test_ndjson_is_a_document_a_line() -> None:
+    lines = file_of("ndjson", THREE[:2], THREE[2:]).splitlines()
+    assert [json.loads(line)["message"] for line in lines] == MESSAGES
+
+
+def test_csv_has_all_columns() -> None:
+    (row,) = cells(file_of("csv", [ONE]))
+    assert list(row) == list(COLUMNS)
+    assert row["created_at"] == "2026-11-23T12:00:00.000120Z"
+    assert row["extra_data"] == '{"cart": 3}'
+    assert row["duration_ms"] == "-1.5"
+    assert row["trace_id"] == ""
+    assert not file_of("csv", [ONE], is_resumed=True).startswith("created_at")
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "＝1", "|cmd", "%0a"]
+)
+def test_csv_is_safe_to_open_in_a_spreadsheet(text: str) -> None:
+    (row,) = cells(file_of("csv", [item(message=text, user_id=text)]))
+    assert row["message"] == row["user_id"] == "'" + text
+
+
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=5))
+def test_csv_gives_back_what_was_written(messages: list[str]) -> None:
+    rows = cells(file_of("csv", [item(message=message) for message in messages]))
+    assert [row["message"].removeprefix("'") for row in rows] == [
+        message.removeprefix("'") for message in messages
+    ]
+
+
+def test_text_reads_as_a_log_file() -> None:
+    line = file_of("txt", [item(module="cart", user_id="a b", extra_data=msgspec.Raw(b'{"k":1}'))])
+    assert line == (
+        "2026-11-23T12:00:00.000120Z ERROR    shop/backend [cart] broken "
+        "id=00000000-0000-0000-0000-000000000007 received_at=2026-11-23T12:00:00.000120Z "
+        'user_id="a b" extra_data="{\\"k\\":1}"\n'
+    )
+
+
+@given(st.text(max_size=50), st.text(max_size=20))
+def test_an_event_is_one_line_of_text(message: str, module: str) -> None:
+    text = file_of("txt", [item(message=message, module=module, user_id=module)])
+    assert len(text.splitlines()) == 1
+    assert text.endswith("\n")
+    assert not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in text[:-1])
+
+
+def test_line_breaks_and_terminal_codes_are_written_out() -> None:
+    assert one_line("a\nb\tc\\d\x1b[31m\u2028\u202e") == "a\\nb\\tc\\\\d\\u001b[31m\\u2028\\u202e"
+    assert one_line("plain ä 中") == "plain ä 中"
+
+
+@pytest.mark.parametrize("name", FORMAT_NAMES)
+def test_nothing_is_an_empty_file(name: FormatName) -> None:
+    text = file_of(name)
+    assert text in ("", "[\n\n]\n", ",".join(COLUMNS) + "\r\n")
