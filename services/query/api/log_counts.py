@@ -22,7 +22,6 @@ from services.query.api.log_parameters import (
 from services.query.domain.buckets import (
     StatisticsQuery,
     bucket_starts,
-    plan_range,
     plan_statistics,
 )
 from services.query.domain.errors import InvalidParameter
@@ -32,6 +31,7 @@ from services.query.domain.facets import (
     MAX_TOP,
     FacetValue,
     check_fields,
+    plan_range,
 )
 from services.query.domain.log_filters import LogFilters, parse_filters
 from services.query.store.log_counts import Histogram, LogCountStore

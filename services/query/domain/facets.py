@@ -3,10 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from services.query.domain.buckets import DEFAULT_RANGE
 from services.query.domain.errors import InvalidParameter
 from services.query.domain.extra_values import is_path
+from services.query.domain.log_filters import LogFilters
+from services.query.domain.windows import Window
 
 FACET_COLUMNS = (
     "level",
@@ -26,6 +30,7 @@ DEFAULT_FIELDS = ("level", "application", "environment", "source", "module")
 MAX_FIELDS = 10
 MAX_TOP = 100
 DEFAULT_TOP = 10
+_SHORTEST = timedelta(microseconds=1)
 
 FacetValue: TypeAlias = str | int | None
 
@@ -60,3 +65,16 @@ def check_fields(names: Sequence[str]) -> tuple[str, ...]:
         if name not in FACET_COLUMNS and not is_extra:
             raise InvalidParameter("field", f"extra.… or one of {', '.join(FACET_COLUMNS)}")
     return tuple(dict.fromkeys(names)) or DEFAULT_FIELDS
+
+
+def plan_range(filters: LogFilters, now: datetime) -> Window:
+    """Return the range to count, without bounds the last 24 hours; raises InvalidParameter."""
+    since = filters.since
+    try:
+        until = filters.until or (now if since is None else max(now, since + _SHORTEST))
+        since = since or until - DEFAULT_RANGE
+    except OverflowError as error:
+        raise InvalidParameter("from", "must leave room for a range") from error
+    if since >= until:
+        raise InvalidParameter("to", "must be later than from")
+    return Window(since, until)
