@@ -54,10 +54,13 @@ class TailLimits:
     """Records older than that are jumped over: the tail shows what happens now."""
     linger: timedelta = timedelta(seconds=30)
     """Reading goes on so long after the last watcher left: it may be a reload of the page."""
-    pace: timedelta = timedelta(milliseconds=25)
+    pace: timedelta = timedelta(milliseconds=50)
+    """Between two reads: each wakes every watcher that has something to see."""
     poll: timedelta = timedelta(milliseconds=500)
     poll_count: int = 50
     retry: timedelta = timedelta(seconds=1)
+    overlap: timedelta = timedelta(seconds=10)
+    """Read again after a failure: more than the clocks differ by."""
 
 
 RawRecord = tuple[int, int, int, bytes]
@@ -195,15 +198,18 @@ class TailHub:
 
     async def _again(self) -> Follower:
         """Read on after a failure, from a little before: what was seen is not shown again."""
+        limits = self._limits
         while True:
-            await asyncio.sleep(self._limits.retry.total_seconds())
+            await asyncio.sleep(limits.retry.total_seconds())
             follower = self._new_follower()
             try:
-                reach = await follower.start(record_time(self._mark.at_ms) - self._limits.retry)
+                reach = await follower.start(record_time(self._mark.at_ms) - limits.overlap)
             except LogUnavailable as error:
                 log.warning("the tail cannot read", error=str(error)[:300])
                 continue
-            self._ring.start(dict(reach.first))
+            known = self._mark.offsets
+            if any(first > known.get(number, first) for number, first in reach.first.items()):
+                self._ring.start(dict(reach.first))
             return follower
 
     async def _read(self, follower: Follower) -> None:
@@ -216,7 +222,9 @@ class TailHub:
                 await self._jump(follower)
                 continue
             self._show([record for record in records if self._seen.is_new(record.key)], now_ms)
-            self._mark = Mark(1, now_ms, dict(follower.positions))
+            known = self._mark.offsets
+            reached = {p: max(at, known.get(p, 0)) for p, at in follower.positions.items()}
+            self._mark = Mark(1, now_ms, reached)
             for watching in self._watchings:
                 watching.watcher.mark = self._mark
             await asyncio.sleep(limits.pace.total_seconds())

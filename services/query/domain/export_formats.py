@@ -15,6 +15,8 @@ FORMAT_NAMES: tuple[FormatName, ...] = get_args(FormatName)
 
 _encoder = msgspec.json.Encoder()
 _FORMULA_STARTS = frozenset("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")
+_BLANKS = " \u00a0"
+_SUSPECT_STARTS = _FORMULA_STARTS | set(_BLANKS)
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 # whatever ends a line or steers a terminal or the order of letters
 _UNSAFE = re.compile(
@@ -61,8 +63,9 @@ def _csv_rows(rows: Sequence[Any], _: bool) -> bytes:
 def _cell(value: Any) -> Any:
     """Return a value as a cell; text that a spreadsheet would take for a formula is quoted."""
     if isinstance(value, str):
-        first = value.lstrip(" \u00a0")[:1]
-        return f"'{value}" if first in _FORMULA_STARTS and first else value
+        if value[:1] not in _SUSPECT_STARTS:
+            return value
+        return f"'{value}" if value.lstrip(_BLANKS)[:1] in _FORMULA_STARTS else value
     if isinstance(value, datetime):
         return _moment(value)
     return bytes(value).decode() if isinstance(value, msgspec.Raw) else value
