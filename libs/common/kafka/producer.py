@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeEr
 
 from libs.common.clock import Clock
 from libs.common.telemetry.logs import get_logger
+from libs.common.time_limits import TimeLimit
 from libs.common.topics import RECORD_MAX_BYTES
 
 log = get_logger(__name__)
@@ -91,7 +92,7 @@ class KafkaPublisher:
         self._connection = connection
         self._clock = clock
         self._limits = limits or PublisherLimits()
-        self._deadline_s = self._limits.deadline.total_seconds()
+        self._deadline = TimeLimit(self._limits.deadline)
         self._producer: AIOKafkaProducer | None = None
         self._replacing = asyncio.Lock()
         self._generation = 0
@@ -128,7 +129,7 @@ class KafkaPublisher:
         self._expect_answer()
         delivery: asyncio.Future[Any] | None = None
         try:
-            async with asyncio.timeout(self._deadline_s):
+            with self._deadline.watch():
                 delivery = await producer.send(topic, value, key)
                 # shielded: cancelling takes nothing back, and a late answer shows that Kafka lives
                 metadata = await asyncio.shield(delivery)

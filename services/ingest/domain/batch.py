@@ -115,15 +115,19 @@ def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Re
     # would find the first event by its bytes, and a sender may repeat these in another field.
     redacted = redaction.redact_raw(b",".join(envelope.events), envelope.events, hits)
     slow = set(redacted.odd)
-    patched = redacted.patched
-    decode = event_decoder.decode
+    if len(body) > limits.event_bytes:
+        for position, raw in enumerate(envelope.events):
+            if len(raw) > limits.event_bytes:
+                rejected[position] = "event_too_large"
+                slow.discard(position)
+    skipped = slow | rejected.keys()
+    for position, patched in redacted.patched.items():
+        envelope.events[position] = msgspec.Raw(patched)
+    decode, add = event_decoder.decode, maker.add
     for position, raw in enumerate(envelope.events):
-        if len(raw) > limits.event_bytes:
-            rejected[position] = "event_too_large"
-            slow.discard(position)
-        elif position not in slow:
+        if position not in skipped:
             try:
-                maker.add(decode(patched.get(position, raw)), position)
+                add(decode(raw), position)
             except (NeedsRepair, *_UNDECODABLE):
                 slow.add(position)
             except Unmendable as error:
