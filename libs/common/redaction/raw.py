@@ -23,6 +23,7 @@ Raw = bytes | msgspec.Raw
 _KEY_AND_TEXT = b'":"'
 _KEY_CACHE_COUNT = 4096
 _LONGEST_TOKEN = 4096  # longer texts are cheaper to decode once than to cut out for each hit
+_APART = frozenset(("", *" \t,;:=&@'<>()"))
 _LONGEST_NAME = 80
 _ODD = -2
 _QUOTE = 0x22
@@ -52,6 +53,7 @@ class RawRedactor:
         self._texts = texts
         self._ask = texts.ask
         self._masked_keys: set[bytes] = set()  # with their opening quote
+        self._text_mark = mark
         self._mark = mark.encode()
         self._absent = (b"", self._mark)
         # Patterns of an installation may overlap the built-in ones; only the walk joins spans.
@@ -145,13 +147,19 @@ class RawRedactor:
         if (is_key or is_name(text)) and self._verdict(text) is not Verdict.KEEP:
             # A name that is a value may name the value beside it: `{"name": …, "value": …}`.
             return self._under_key(body, (opening, closing), text, counted) if is_key else None
-        found, resume = self._ask(text, start - opening - 1, stop - opening - 1)
+        # a hit may begin with the quote before the text
+        found, resume = self._ask(text, max(0, start - opening - 1), stop - opening - 1)
         if not found:
             return [], max(opening + 1 + resume, start + 1)
         if is_key or text[:1] in "{[":
             return None
         spans = []
         for begin, close, rule in found:
+            before, behind = text[max(0, begin - 1) : begin], text[close : close + 1]
+            if before not in _APART or behind not in _APART:
+                return None  # secrets may touch: the walk looks again behind the mark
+            if text[begin:close] == self._text_mark:
+                continue
             spans.append((opening + 1 + begin, opening + 1 + close))
             counted.append(rule)
         return spans, max(opening + 1 + resume, start + 1)

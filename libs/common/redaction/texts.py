@@ -11,6 +11,7 @@ from libs.common.redaction.names import NameTest
 from libs.common.redaction.rules import Rules
 
 _LETTERED = {"eyj": "jwt", "bea": "bearer", "bas": "basic"}
+_MAX_PASSES = 8
 _EDGE = b"\x00"
 Found = list[tuple[int, int, str]]
 
@@ -30,7 +31,18 @@ class TextRedactor:
         self._custom = [(one.name, compile_bytes(one.re2_pattern)) for one in rules.custom]
 
     def redact(self, text: str, hits: Counter[str]) -> str:
-        """Return the text without its secrets; the same object when it holds none."""
+        """Return the text without its secrets; the same object when it holds none.
+
+        Until nothing changes: where one secret touched another, the second shows behind the mark.
+        """
+        for _ in range(_MAX_PASSES):
+            redacted = self._pass(text, hits)
+            if redacted is text:
+                break
+            text = redacted
+        return text
+
+    def _pass(self, text: str, hits: Counter[str]) -> str:
         if text.isascii():
             copy, positions = text, None
         else:
