@@ -11,6 +11,8 @@ from services.ingest.domain.limits import BatchLimits
 class IngestSettings(CommonSettings):
     """What the gateway reads, `HEADWATER_…`."""
 
+    instance: str | None = None
+    """A name that no two running processes share and that a restart keeps; else host and pid."""
     telemetry_topic: str = TELEMETRY.name
     redaction_rules_file: Path | None = None
     """Custom rules, checked at start; see docs/guide/redaction.md."""

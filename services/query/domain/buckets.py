@@ -34,29 +34,42 @@ class StatisticsQuery:
 
 
 def plan_statistics(filters: LogFilters, interval_name: str, now: datetime) -> StatisticsQuery:
-    """Complete a request: the last 24 hours, some 120 buckets; raises InvalidParameter."""
+    """Complete a request: the last 24 hours, some 120 buckets; raises InvalidParameter.
+
+    The default range begins with a whole bucket, so that its first count is as true as the others.
+    """
     try:
-        until = filters.until or max(now, (filters.since or now) + timedelta(microseconds=1))
+        until = filters.until or max(now, (filters.since or EPOCH) + timedelta(microseconds=1))
         since = filters.since or until - DEFAULT_RANGE
+        if since >= until:
+            raise InvalidParameter("to", "must be later than from")
+        interval = _interval(interval_name, until - since)
+        if filters.since is None:
+            since = _bucket_start(since, interval)
     except OverflowError as error:
         raise InvalidParameter("from", "must leave room for a range") from error
-    if since >= until:
-        raise InvalidParameter("to", "must be later than from")
-    span = until - since
-    if interval_name == "auto":
+    return StatisticsQuery(filters, Window(since, until), interval)
+
+
+def _interval(name: str, span: timedelta) -> timedelta:
+    if name == "auto":
         fitting = [step for step in INTERVALS.values() if span / step <= _WANTED_BUCKETS]
         interval = fitting[0] if fitting else max(INTERVALS.values())
-    elif interval_name in INTERVALS:
-        interval = INTERVALS[interval_name]
+    elif name in INTERVALS:
+        interval = INTERVALS[name]
     else:
         raise InvalidParameter("interval", f"must be auto or one of {', '.join(INTERVALS)}")
     if span / interval > MAX_BUCKETS:
         raise InvalidParameter("interval", f"the range has more than {MAX_BUCKETS} buckets")
-    return StatisticsQuery(filters, Window(since, until), interval)
+    return interval
+
+
+def _bucket_start(moment: datetime, interval: timedelta) -> datetime:
+    return EPOCH + (moment - EPOCH) // interval * interval
 
 
 def bucket_starts(query: StatisticsQuery) -> list[datetime]:
     """Return the start of every bucket that the range touches, oldest first."""
-    first = EPOCH + (query.range.lower - EPOCH) // query.interval * query.interval
+    first = _bucket_start(query.range.lower, query.interval)
     count = -((first - query.range.upper) // query.interval)
     return [first + position * query.interval for position in range(count)]
