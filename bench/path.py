@@ -9,8 +9,11 @@ from pathlib import Path
 import httpx
 
 from bench.events import make_bodies
-from bench.house import House, open_house, stored_count
+from bench.figures import Figure
+from bench.house import House, open_house
+from bench.ledger import check_ledger
 
+_LEVELS = {10: (20_000, 25_000, 60), 100: (34_000, 45_000, 38), 1_000: (40_000, 55_000, 32)}
 _SERVICES = {"ingest": "services.ingest", "writer": "services.writer", "query": "services.query"}
 
 
@@ -28,20 +31,11 @@ class PathRow:
     p95_ms: float
 
 
-@dataclass(frozen=True)
-class FreshnessRow:
-    """From POST to visible in `GET /logs`."""
-
-    rate: int
-    p50_ms: float
-    p95_ms: float
-
-
 async def measure(
     home: Path, *, event_count: int, rounds: int, eager_indexes: bool
-) -> list[PathRow]:
+) -> list[Figure]:
     """Measure batches of 10, 100 and 1,000; check the ledger in the end."""
-    rows = []
+    figures = []
     async with open_house(home, eager_indexes=eager_indexes) as house:
         for name, module in _SERVICES.items():
             await house.start(name, module)
@@ -55,11 +49,36 @@ async def measure(
                 sent += count
                 if round_number > 0:  # the first warms up
                     results.append((result, used, seconds, count))
-            row = _median_row(batch_size, results)
-            print(row, flush=True)
-            rows.append(row)
+            figures += _figures(_median_row(batch_size, results), eager_indexes=eager_indexes)
         await check_ledger(house)
-    return rows
+    return figures
+
+
+def _figures(row: PathRow, *, eager_indexes: bool) -> list[Figure]:
+    """Return rate and CPU; nothing was set for eager indexes."""
+    name = "path, eager indexes" if eager_indexes else "path"
+    rate, goal, cpu = (None, None, None) if eager_indexes else _LEVELS[row.batch_size]
+    processes = ", ".join(f"{name} {used}" for name, used in row.cpu_us_by_process.items())
+    return [
+        Figure(
+            name,
+            f"batches of {row.batch_size}, stored",
+            row.stored_per_s,
+            "events/s",
+            rate,
+            goal,
+            note=f"202 after {row.p50_ms:.0f} ms (p50), {row.p95_ms:.0f} ms (p95)",
+        ),
+        Figure(
+            name,
+            f"batches of {row.batch_size}, CPU of all processes",
+            row.cpu_us,
+            "us an event",
+            cpu,
+            more_is_better=False,
+            note=processes,
+        ),
+    ]
 
 
 async def _one_round(
@@ -93,9 +112,9 @@ def _median_row(
     )
 
 
-async def measure_freshness(home: Path, rates: tuple[int, ...], probes: int) -> list[FreshnessRow]:
+async def measure_freshness(home: Path, rates: tuple[int, ...], probes: int) -> list[Figure]:
     """Post probes of one event beside a steady load, and ask `GET /logs` until each is there."""
-    rows = []
+    figures = []
     async with open_house(home, eager_indexes=True) as house:
         for name, module in _SERVICES.items():
             await house.start(name, module)
@@ -111,12 +130,18 @@ async def measure_freshness(home: Path, rates: tuple[int, ...], probes: int) -> 
             load.cancel()
             await asyncio.gather(load, return_exceptions=True)
             times.sort()
-            row = FreshnessRow(
-                rate, statistics.median(times) * 1e3, times[int(len(times) * 0.95)] * 1e3
+            figures.append(
+                Figure(
+                    "freshness",
+                    f"POST to visible in GET /logs at {rate:,} events/s, p95",
+                    times[int(len(times) * 0.95)] * 1e3,
+                    "ms",
+                    500,
+                    more_is_better=False,
+                    note=f"p50 {statistics.median(times) * 1e3:.0f} ms, {probes} probes",
+                )
             )
-            print(row, flush=True)
-            rows.append(row)
-    return rows
+    return figures
 
 
 async def _probe(house: House, number: int) -> float:
@@ -142,23 +167,3 @@ async def _probe(house: House, number: int) -> float:
                 await asyncio.sleep(0.15)
                 return elapsed
             await asyncio.sleep(0.01)
-
-
-async def check_ledger(house: House) -> None:
-    """Raise where events are missing or doubled: acknowledged, ledger and tables must agree."""
-    await house.stop("ingest")  # its last flush
-    connection = await house.connect()
-    try:
-        accepted = await connection.fetchval("SELECT sum(accepted) FROM ledger_received")
-        stored = await connection.fetchval("SELECT sum(stored) FROM ledger_stored")
-        ended = await stored_count(connection)
-        rows = await connection.fetchval(
-            "SELECT (SELECT count(*) FROM app_logs) + (SELECT count(*) FROM app_exceptions) "
-            "+ (SELECT count(*) FROM performance_samples)"
-        )
-        counted = await connection.fetchval("SELECT sum(row_count) FROM slice_counts")
-    finally:
-        await connection.close()
-    if not (accepted == ended and stored == rows == counted):
-        raise RuntimeError(f"ledger: {accepted=} {ended=} {stored=} {rows=} {counted=}")
-    print(f"ledger: {accepted} accepted = {ended} with an end; {rows} rows = {counted} counted")
