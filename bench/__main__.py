@@ -93,16 +93,6 @@ def _home() -> Iterator[Path]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-@contextmanager
-def _home() -> Iterator[Path]:
-    home = Path(tempfile.mkdtemp(prefix="headwater-bench-"))
-    home.chmod(0o755)  # PostgreSQL refuses to run as root and needs a way in
-    try:
-        yield home
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
 def _machine() -> str:
     """Describe the machine without naming it."""
     packages = ", ".join(f"{name} {version(name)}" for name in _SHOWN_PACKAGES)
