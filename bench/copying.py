@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from libs.common.clock import SystemClock
 from libs.common.kafka.connection import connection_options
 from libs.common.settings import KafkaSettings
+from libs.common.telemetry.logs import configure_logs
 from services.writer.domain.arrivals import KINDS, Arrival, event_count, read_record
 from services.writer.settings import WriterSettings
 from services.writer.store.connection import DDL_TIMEOUTS, STORING_TIMEOUTS, Database
@@ -71,6 +72,7 @@ def group_rows(arrivals: list[Arrival], weight: int) -> list[list[list[Any]]]:
 
 
 async def _main(database_url: str, spans: Spans) -> None:
+    configure_logs("bench", "WARNING")
     settings = WriterSettings()
     arrivals = await read_arrivals(settings.telemetry_topic, spans, settings.slow_from_ms())
     slices = Slices(Database(database_url, DDL_TIMEOUTS), SystemClock())

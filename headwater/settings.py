@@ -24,7 +24,9 @@ def inherited_environment() -> dict[str, str]:
 class StackSettings(BaseSettings):
     """The local stack's settings; every one has a default that needs no thought."""
 
-    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     home: Path = Path(".headwater")
     cache_folder: Path = Field(default_factory=user_cache_folder)

@@ -9,7 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class CommonSettings(BaseSettings):
     """What every process reads."""
 
-    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     database_url: SecretStr = Field(description="postgresql://user:password@host:port/name")
     log_level: str = "INFO"
@@ -23,7 +25,9 @@ class CommonSettings(BaseSettings):
 class KafkaSettings(BaseSettings):
     """How to reach Kafka."""
 
-    model_config = SettingsConfigDict(env_prefix="HEADWATER_KAFKA_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_KAFKA_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     bootstrap: str = Field(description="host:port, comma separated")
     security_protocol: str = "PLAINTEXT"
@@ -36,7 +40,9 @@ class KafkaSettings(BaseSettings):
 class InstallationSettings(BaseSettings):
     """The secret that is one per installation."""
 
-    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     installation_secret_file: Path
 

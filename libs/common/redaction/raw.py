@@ -16,14 +16,13 @@ import msgspec
 
 from libs.common.redaction.names import NameTest, Verdict, is_name
 from libs.common.redaction.prefilter import Prefilter
-from libs.common.redaction.texts import TextRedactor
+from libs.common.redaction.texts import TextRedactor, stands_apart
 
 Raw = bytes | msgspec.Raw
 
 _KEY_AND_TEXT = b'":"'
 _KEY_CACHE_COUNT = 4096
 _LONGEST_TOKEN = 4096  # longer texts are cheaper to decode once than to cut out for each hit
-_APART = frozenset(("", *" \t,;:=&@'<>()"))
 _LONGEST_NAME = 80
 _ODD = -2
 _QUOTE = 0x22
@@ -155,8 +154,7 @@ class RawRedactor:
             return None
         spans = []
         for begin, close, rule in found:
-            before, behind = text[max(0, begin - 1) : begin], text[close : close + 1]
-            if before not in _APART or behind not in _APART:
+            if not stands_apart(text, begin, close):
                 return None  # secrets may touch: the walk looks again behind the mark
             if text[begin:close] == self._text_mark:
                 continue
