@@ -20,4 +20,4 @@ async def check_ledger(house: House) -> None:
         await connection.close()
     if not (accepted == ended and stored == rows == counted):
         raise RuntimeError(f"ledger: {accepted=} {ended=} {stored=} {rows=} {counted=}")
-    print(f"ledger: {accepted} accepted = {ended} with an end; {rows} rows = {counted} counted")
+    print(f"ledger: {accepted:.0f} accepted = {ended} with an end; {rows} rows = {counted} counted")
