@@ -29,7 +29,9 @@ class StackSettings(BaseSettings):
     )
 
     home: Path = Path(".headwater")
+    """Folder of the installation; `--home` wins."""
     cache_folder: Path = Field(default_factory=user_cache_folder)
+    """What is downloaded once a machine."""
     database_url: SecretStr | None = Field(
         default=None, description="A PostgreSQL of yours instead of the local one"
     )
@@ -38,6 +40,7 @@ class StackSettings(BaseSettings):
     )
     kafka_heap: str | None = Field(default=None, description="Java heap of a broker, e.g. 512m")
     eager_indexes: bool = True
+    """Whether tables are indexed as rows arrive."""
     ci: str = Field(
         default="", validation_alias="CI", description="Anything but empty: plain progress lines"
     )

@@ -15,8 +15,11 @@ class CommonSettings(BaseSettings):
 
     database_url: SecretStr = Field(description="postgresql://user:password@host:port/name")
     log_level: str = "INFO"
+    """Of our own JSON lines on stderr."""
     listen_host: str = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` for all."""
     listen_port: int = 0
+    """0 = any free port."""
     listen_fd: int | None = Field(
         default=None, description="An inherited listening socket; wins over host and port"
     )
@@ -31,10 +34,15 @@ class KafkaSettings(BaseSettings):
 
     bootstrap: str = Field(description="host:port, comma separated")
     security_protocol: str = "PLAINTEXT"
+    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
     sasl_mechanism: str | None = None
+    """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."""
     sasl_username: str | None = None
+    """User of SASL."""
     sasl_password_file: Path | None = None
+    """File that holds the password of SASL."""
     ca_file: Path | None = None
+    """PEM file of the authorities to trust; without it those of the system."""
 
 
 class InstallationSettings(BaseSettings):
@@ -45,6 +53,7 @@ class InstallationSettings(BaseSettings):
     )
 
     installation_secret_file: Path
+    """File with at least 32 random bytes: signs cursors, the internal route and bodies' identities."""
 
     def installation_secret(self) -> bytes:
         """Return the secret's bytes; raises ValueError when it is too short to be one."""

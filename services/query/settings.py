@@ -10,6 +10,7 @@ class QuerySettings(CommonSettings):
     """What the query service reads, `HEADWATER_…`."""
 
     telemetry_topic: str = TELEMETRY.name
+    """Kafka topic whose lag health shows."""
     ingest_internal_url: str | None = None
     """Where a gateway answers its internal route; without it dead letters cannot be replayed."""
     public_origin: str | None = None
@@ -19,18 +20,27 @@ class QuerySettings(CommonSettings):
     """How many proxies in front of us append to X-Forwarded-For; 0 ignores the header."""
 
     session_lifetime: timedelta = timedelta(hours=12)
+    """How long a login lasts."""
     session_is_sliding: bool = False
     """Whether use prolongs a session; without it the lifetime counts from the login."""
     cookie_is_secure: bool = False
     """Marks the cookie Secure also where a request itself came without TLS (behind a proxy)."""
     login_attempts_per_account: int = 10
+    """Failed logins of one account within the window."""
     login_attempts_per_address: int = 60
+    """Failed logins from one address within the window."""
     login_window: timedelta = timedelta(minutes=15)
+    """Over which failed logins are counted."""
 
     pool_size: int = 10
+    """Connections to PostgreSQL of one process."""
     search_budget: timedelta = timedelta(seconds=2)
     """After that a search answers with what it has, and a cursor to go on."""
     statistics_budget: timedelta = timedelta(seconds=5)
+    """After that statistics answer with what was counted, and down to when."""
     slow_statement: timedelta = timedelta(milliseconds=500)
+    """Statements that took longer are logged, with the trace id."""
     max_body_bytes: int = 256 * 1024
+    """Of a request to the API."""
     drain_grace: timedelta = timedelta(seconds=10)
+    """After SIGTERM, for requests that run."""
