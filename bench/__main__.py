@@ -4,60 +4,71 @@ Every figure is a median of interleaved rounds, or a ratio to a bound measured i
 """
 
 import argparse
-import platform
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+import traceback
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
-import psutil
 import uvloop
 
-from bench import footprint, gateway, path, redaction, writer
+from bench import footprint, freshness, gateway, path, redaction, writer
 from bench.figures import Figure, as_table
+from bench.report import Result, compose, describe_machine, keep
 
 _RESULTS = Path(__file__).parent / "results"
-_FRESHNESS_RATES = (1_000, 5_000)
-_SHOWN_PACKAGES = ("aiokafka", "asyncpg", "msgspec", "uvicorn", "uvloop")
-
-Measure = Callable[[Path, argparse.Namespace], Awaitable[list[Figure]]]
 
 
-async def _redaction(_: Path, options: argparse.Namespace) -> list[Figure]:
-    return redaction.measure(rounds=options.rounds)
+@dataclass(frozen=True)
+class Effort:
+    """How much to measure."""
+
+    rounds: int
+    event_count: int
+    """Events of a round; rows that cost more take a share of it."""
+
+    def __str__(self) -> str:
+        return f"{self.rounds} rounds after one that warms up, up to {self.event_count:,} events"
 
 
-async def _gateway(home: Path, options: argparse.Namespace) -> list[Figure]:
-    return await gateway.measure(home, event_count=options.events, rounds=options.rounds)
+Measure = Callable[[Path, Effort], Coroutine[None, None, list[Figure]]]
 
 
-async def _writer(home: Path, options: argparse.Namespace) -> list[Figure]:
-    return await writer.measure(home, event_count=options.events // 2, rounds=options.rounds)
+async def _redaction(_: Path, effort: Effort) -> list[Figure]:
+    return redaction.measure(rounds=effort.rounds)
 
 
-async def _path(home: Path, options: argparse.Namespace) -> list[Figure]:
+async def _gateway(home: Path, effort: Effort) -> list[Figure]:
+    return await gateway.measure(home, event_count=effort.event_count, rounds=effort.rounds)
+
+
+async def _writer(home: Path, effort: Effort) -> list[Figure]:
+    return await writer.measure(home, event_count=effort.event_count // 2, rounds=effort.rounds)
+
+
+async def _path(home: Path, effort: Effort) -> list[Figure]:
     return await path.measure(
-        home, event_count=options.events, rounds=options.rounds, eager_indexes=False
+        home, event_count=effort.event_count, rounds=effort.rounds, eager_indexes=False
     )
 
 
-async def _path_eager(home: Path, options: argparse.Namespace) -> list[Figure]:
+async def _path_eager(home: Path, effort: Effort) -> list[Figure]:
     return await path.measure(
-        home, event_count=options.events // 2, rounds=options.rounds, eager_indexes=True
+        home, event_count=effort.event_count // 2, rounds=effort.rounds, eager_indexes=True
     )
 
 
-async def _freshness(home: Path, options: argparse.Namespace) -> list[Figure]:
-    return await path.measure_freshness(home, _FRESHNESS_RATES, probes=20 * options.rounds)
+async def _freshness(home: Path, effort: Effort) -> list[Figure]:
+    return await freshness.measure(home, probe_count=20 * effort.rounds)
 
 
-async def _footprint(home: Path, options: argparse.Namespace) -> list[Figure]:
-    return await footprint.measure(home, rounds=options.rounds)
+async def _footprint(home: Path, effort: Effort) -> list[Figure]:
+    return await footprint.measure(home, rounds=effort.rounds)
 
 
 ROWS: dict[str, Measure] = {
@@ -71,16 +82,18 @@ ROWS: dict[str, Measure] = {
 }
 
 
-async def _measure(options: argparse.Namespace) -> list[Figure]:
-    figures: list[Figure] = []
-    for name in options.rows or ROWS:
-        began = time.perf_counter()
+def _measure(name: str, effort: Effort, results: Path) -> bool:
+    """Measure a row and keep it; tell whether it came to an end."""
+    began, today = time.perf_counter(), f"{datetime.now(UTC):%Y-%m-%d}"
+    try:
         with _home() as home:
-            measured = await ROWS[name](home, options)
-        print(f"\n{name}, {time.perf_counter() - began:.0f} s\n")
-        print(as_table(measured), flush=True)
-        figures += measured
-    return figures
+            figures = uvloop.run(ROWS[name](home, effort))
+    except Exception:  # the other rows are worth having all the same
+        traceback.print_exc()
+        return False
+    print(f"\n{name}, {time.perf_counter() - began:.0f} s\n\n{as_table(figures)}", flush=True)
+    keep(results, Result(name, today, describe_machine(), str(effort), figures))
+    return True
 
 
 @contextmanager
@@ -93,46 +106,21 @@ def _home() -> Iterator[Path]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _machine() -> str:
-    """Describe the machine without naming it."""
-    packages = ", ".join(f"{name} {version(name)}" for name in _SHOWN_PACKAGES)
-    return (
-        f"{psutil.cpu_count()} cores ({_cpu_model()}), "
-        f"{psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}; "
-        f"Python {platform.python_version()}, {packages}"
-    )
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
 def main() -> None:
     """Measure the rows that were asked for, all of them without a word."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("rows", nargs="*", choices=[*ROWS, []], metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--events", type=int, default=200_000, help="events of a round")
+    parser.add_argument("--quick", action="store_true", help="one round of few events, not kept")
     parser.add_argument("--results", type=Path, default=_RESULTS, help="folder of the results")
     options = parser.parse_args()
-    began = datetime.now(UTC)
-    figures = uvloop.run(_measure(options))
-    table = as_table(figures)
-    report = (
-        f"# Measured on {began:%Y-%m-%d}\n\n{_machine()}\n\n"
-        f"Load, Kafka, PostgreSQL and the services share the machine. Medians of {options.rounds} "
-        f"rounds after one that warms up, {options.events:,} events a round.\n\n{table}"
-    )
-    options.results.mkdir(parents=True, exist_ok=True)
-    name = "-".join(options.rows) if options.rows else "all"
-    (options.results / f"{name}.md").write_text(report, "utf-8")
-    print(report)
-    sys.exit(0)
+    effort = Effort(1, 40_000) if options.quick else Effort(options.rounds, options.events)
+    with tempfile.TemporaryDirectory() as passing:
+        results = Path(passing) if options.quick else options.results
+        done = [_measure(name, effort, results) for name in options.rows or ROWS]
+        print(compose(results, list(ROWS)))
+    sys.exit(0 if all(done) else 1)
 
 
 if __name__ == "__main__":

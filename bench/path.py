@@ -1,20 +1,16 @@
-"""The whole path: from HTTP to queryable rows, and how fresh they are."""
+"""The whole path: from HTTP to queryable rows."""
 
-import asyncio
 import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from bench.events import make_bodies
 from bench.figures import Figure
-from bench.house import House, open_house
+from bench.house import SERVICES, House, open_house
 from bench.ledger import check_ledger
 
 _LEVELS = {10: (20_000, 25_000, 60), 100: (34_000, 45_000, 38), 1_000: (40_000, 55_000, 32)}
-_SERVICES = {"ingest": "services.ingest", "writer": "services.writer", "query": "services.query"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ async def measure(
     """Measure batches of 10, 100 and 1,000; check the ledger in the end."""
     figures = []
     async with open_house(home, eager_indexes=eager_indexes) as house:
-        for name, module in _SERVICES.items():
+        for name, module in SERVICES.items():
             await house.start(name, module)
         sent = 0
         for batch_size in (10, 100, 1_000):
@@ -110,60 +106,3 @@ def _median_row(
         statistics.median(result["p50_ms"] for result, *_ in results),
         statistics.median(result["p95_ms"] for result, *_ in results),
     )
-
-
-async def measure_freshness(home: Path, rates: tuple[int, ...], probes: int) -> list[Figure]:
-    """Post probes of one event beside a steady load, and ask `GET /logs` until each is there."""
-    figures = []
-    async with open_house(home, eager_indexes=True) as house:
-        for name, module in _SERVICES.items():
-            await house.start(name, module)
-        for rate in rates:
-            batch_size = 10
-            seconds = probes * 0.35 + 4
-            bodies = list(make_bodies(int(rate * seconds), batch_size, seed=rate))
-            load = asyncio.create_task(
-                house.load(bodies, house.services["ingest"].port, batch_size, rate / batch_size)
-            )
-            await asyncio.sleep(2)
-            times = [await _probe(house, number) for number in range(probes)]
-            load.cancel()
-            await asyncio.gather(load, return_exceptions=True)
-            times.sort()
-            figures.append(
-                Figure(
-                    "freshness",
-                    f"POST to visible in GET /logs at {rate:,} events/s, p95",
-                    times[int(len(times) * 0.95)] * 1e3,
-                    "ms",
-                    500,
-                    more_is_better=False,
-                    note=f"p50 {statistics.median(times) * 1e3:.0f} ms, {probes} probes",
-                )
-            )
-    return figures
-
-
-async def _probe(house: House, number: int) -> float:
-    trace_id = f"{time.time_ns():032x}"
-    ingest = f"http://127.0.0.1:{house.services['ingest'].port}/api/v1/ingest/batches"
-    logs = f"http://127.0.0.1:{house.services['query'].port}/api/v1/logging/logs"
-    event = {"kind": "log", "message": f"probe {number}", "trace_id": trace_id}
-    async with httpx.AsyncClient(timeout=10) as client:
-        began = time.perf_counter()
-        answer = await client.post(
-            ingest, json={"events": [event]}, headers={"authorization": f"Bearer {house.key}"}
-        )
-        answer.raise_for_status()
-        while True:
-            found = await client.get(
-                logs,
-                params={"trace_id": trace_id},
-                headers={"authorization": f"Bearer {house.token}"},
-            )
-            found.raise_for_status()
-            if found.json()["items"]:
-                elapsed = time.perf_counter() - began
-                await asyncio.sleep(0.15)
-                return elapsed
-            await asyncio.sleep(0.01)
