@@ -11,7 +11,9 @@ def migrate(
     home: HomeOption = None,
     eager_indexes: Annotated[
         bool | None,
-        typer.Option(help="Keep all indexes on hot slices too [default: HEADWATER_EAGER_INDEXES]"),
+        typer.Option(
+            help="Keep all indexes on hot slices too", show_default="HEADWATER_EAGER_INDEXES"
+        ),
     ] = None,
 ) -> None:
     """Bring the database to the schema of this version; safe to run again and at the same time."""

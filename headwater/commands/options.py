@@ -1,6 +1,7 @@
 """Options and endings that subcommands share."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,15 +16,27 @@ T = TypeVar("T")
 
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", help="Folder of the installation [default: .headwater]"),
+    typer.Option("--home", help="Folder of the installation", show_default=".headwater"),
 ]
 
 
 def resolve_home(home: Path | None) -> Path:
     """Return the home that was asked for, or that of HEADWATER_HOME, or the default."""
-    from headwater.settings import StackSettings  # noqa: PLC0415 - see the package
+    from pydantic import ValidationError  # noqa: PLC0415 - see the package
 
-    return (home or StackSettings().home).expanduser().resolve()
+    from headwater.settings import StackSettings  # noqa: PLC0415
+
+    try:
+        settings = StackSettings()
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        fail(f"HEADWATER_{str(wrong['loc'][0]).upper()}: {wrong['msg']}")
+    return (home or settings.home).expanduser().resolve()
+
+
+def up_line(home: Path) -> str:
+    """Return the command that starts a home, for messages."""
+    return f"`headwater up --home {home}`"
 
 
 def fail(message: str) -> NoReturn:
@@ -35,7 +48,8 @@ def fail(message: str) -> NoReturn:
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """End the command with one line for what the operator can put right, instead of a trace."""
-    from aiokafka.errors import KafkaError  # noqa: PLC0415 - see the package
+    from aiokafka.errors import KafkaConnectionError, KafkaError  # noqa: PLC0415 - see the package
+    from asyncpg import InterfaceError, PostgresError  # noqa: PLC0415
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     from headwater.stack.errors import StackError  # noqa: PLC0415
@@ -44,7 +58,9 @@ def one_line_errors() -> Iterator[None]:
         yield
     except StackError as error:
         fail(str(error))
-    except (KafkaError, SQLAlchemyError, OSError) as error:
+    except (ConnectionError, KafkaConnectionError) as error:
+        fail(f"no connection, is it running? {error}")
+    except (KafkaError, SQLAlchemyError, PostgresError, InterfaceError, OSError) as error:
         first_line = str(error).partition("\n")[0]
         fail(f"{type(error).__name__}: {first_line}")
 
@@ -61,5 +77,7 @@ def open_administration(home: Path | None) -> "Administration":
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run an async command."""
+    # It reports what it then raises, which is told in one line.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with one_line_errors():
         return asyncio.run(work)

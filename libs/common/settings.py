@@ -53,7 +53,7 @@ class InstallationSettings(BaseSettings):
     )
 
     installation_secret_file: Path
-    """File with at least 32 random bytes: signs cursors, the internal route and bodies' identities."""
+    """At least 32 random bytes; they sign cursors, the internal route and bodies' identities."""
 
     def installation_secret(self) -> bytes:
         """Return the secret's bytes; raises ValueError when it is too short to be one."""

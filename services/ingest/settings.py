@@ -24,9 +24,9 @@ class IngestSettings(CommonSettings):
     max_event_bytes: int = 64 * 1024
     """Of one event; a larger one is rejected alone."""
     max_depth: int = 32
-    """How deep an event may be nested; deeper ones are cut."""
+    """How deep an event may be nested; deeper ones are rejected."""
     max_object_keys: int = 256
-    """Keys of one object; those beyond it are cut."""
+    """Keys of one object; an event with more is rejected."""
     body_timeout: timedelta = timedelta(seconds=20)
     """Time for a body to arrive; beyond it 408."""
     inflight_bytes: int = 64 * 1024 * 1024

@@ -35,6 +35,7 @@ def test_the_walk_names_every_room() -> None:
     rooms = [
         relative(folder)
         for service in (ROOT / "services").iterdir()
+        if service.is_dir()
         for folder in service.iterdir()
         if (folder / "__init__.py").exists()
     ]
