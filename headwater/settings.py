@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -44,3 +44,11 @@ class StackSettings(BaseSettings):
     ci: str = Field(
         default="", validation_alias="CI", description="Anything but empty: plain progress lines"
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_an_address(cls, given: SecretStr | None) -> SecretStr | None:
+        # Here, so that it is told at once; the libraries' own messages name no variable.
+        if given is not None and not given.get_secret_value().startswith("postgresql://"):
+            raise ValueError("needed is postgresql://user:password@host:port/name")
+        return given

@@ -4,7 +4,13 @@ from typing import Annotated
 
 import typer
 
-from headwater.commands.options import HomeOption, one_line_errors, resolve_home, run
+from headwater.commands.options import (
+    HomeOption,
+    one_line_errors,
+    read_settings,
+    resolve_home,
+    run,
+)
 
 
 def migrate(
@@ -18,10 +24,9 @@ def migrate(
 ) -> None:
     """Bring the database to the schema of this version; safe to run again and at the same time."""
     from headwater.connections import database_url  # noqa: PLC0415 - see the package
-    from headwater.settings import StackSettings  # noqa: PLC0415
     from libs.common.db.migrate import head_revision, upgrade  # noqa: PLC0415
 
-    eager = StackSettings().eager_indexes if eager_indexes is None else eager_indexes
+    eager = read_settings().eager_indexes if eager_indexes is None else eager_indexes
     with one_line_errors():
         url = database_url(resolve_home(home))
     run(upgrade(url, eager_indexes=eager))

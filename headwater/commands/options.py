@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from headwater.administration import Administration
+    from headwater.settings import StackSettings
 
 T = TypeVar("T")
 
@@ -22,16 +23,21 @@ HomeOption = Annotated[
 
 def resolve_home(home: Path | None) -> Path:
     """Return the home that was asked for, or that of HEADWATER_HOME, or the default."""
+    return (home or read_settings().home).expanduser().resolve()
+
+
+def read_settings() -> "StackSettings":
+    """Return the settings; fails with the name of the variable that cannot be."""
     from pydantic import ValidationError  # noqa: PLC0415 - see the package
 
     from headwater.settings import StackSettings  # noqa: PLC0415
 
     try:
-        settings = StackSettings()
+        return StackSettings()
     except ValidationError as error:
         wrong = error.errors()[0]
-        fail(f"HEADWATER_{str(wrong['loc'][0]).upper()}: {wrong['msg']}")
-    return (home or settings.home).expanduser().resolve()
+        reason = wrong["msg"].removeprefix("Value error, ")
+        fail(f"HEADWATER_{str(wrong['loc'][0]).upper()}: {reason}")
 
 
 def up_line(home: Path) -> str:
