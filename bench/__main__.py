@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import uvloop
 
 from bench import footprint, freshness, gateway, path, redaction, writer
@@ -48,7 +49,7 @@ async def _gateway(home: Path, effort: Effort) -> list[Figure]:
 
 
 async def _writer(home: Path, effort: Effort) -> list[Figure]:
-    return await writer.measure(home, event_count=effort.event_count // 2, rounds=effort.rounds)
+    return await writer.measure(home, event_count=effort.event_count * 3 // 4, rounds=effort.rounds)
 
 
 async def _path(home: Path, effort: Effort) -> list[Figure]:
@@ -85,6 +86,7 @@ ROWS: dict[str, Measure] = {
 def _measure(name: str, effort: Effort, results: Path) -> bool:
     """Measure a row and keep it; tell whether it came to an end."""
     began, today = time.perf_counter(), f"{datetime.now(UTC):%Y-%m-%d}"
+    busy = f"load average of the machine before {psutil.getloadavg()[0]:.1f}"
     try:
         with _home() as home:
             figures = uvloop.run(ROWS[name](home, effort))
@@ -92,7 +94,7 @@ def _measure(name: str, effort: Effort, results: Path) -> bool:
         traceback.print_exc()
         return False
     print(f"\n{name}, {time.perf_counter() - began:.0f} s\n\n{as_table(figures)}", flush=True)
-    keep(results, Result(name, today, describe_machine(), str(effort), figures))
+    keep(results, Result(name, today, describe_machine(), f"{effort}; {busy}", figures))
     return True
 
 
