@@ -61,14 +61,40 @@ def one_line_errors() -> Iterator[None]:
     from headwater.stack.errors import StackError  # noqa: PLC0415
 
     try:
-        yield
+        with _hear_aiokafka() as heard:
+            yield
     except StackError as error:
         fail(str(error))
-    except (ConnectionError, KafkaConnectionError) as error:
+    except KafkaConnectionError as error:
+        fail(f"no connection, is it running? {heard[-1] if heard else error}")
+    except ConnectionError as error:
         fail(f"no connection, is it running? {error}")
     except (KafkaError, SQLAlchemyError, PostgresError, InterfaceError, OSError) as error:
         first_line = str(error).partition("\n")[0]
         fail(f"{type(error).__name__}: {first_line}")
+
+
+class _Heard(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@contextmanager
+def _hear_aiokafka() -> Iterator[list[str]]:
+    """Keep back what aiokafka logs: only there it says why it got no connection."""
+    handler = _Heard()
+    logger = logging.getLogger("aiokafka")
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield handler.lines
+    finally:
+        logger.propagate = True
+        logger.removeHandler(handler)
 
 
 def open_administration(home: Path | None) -> "Administration":
@@ -83,7 +109,5 @@ def open_administration(home: Path | None) -> "Administration":
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run an async command."""
-    # It reports what it then raises, which is told in one line.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with one_line_errors():
         return asyncio.run(work)
