@@ -18,9 +18,7 @@ from tests.stack import Stack
 async def narrow_topic(stack: Stack) -> str:
     """A topic of one partition whose limit lies below ours."""
     name = f"narrow-{uuid4().hex[:8]}"
-    topic = replace(
-        TELEMETRY, name=name, partition_count=1, config={"max.message.bytes": "100000"}
-    )
+    topic = replace(TELEMETRY, name=name, partition_count=1, config={"max.message.bytes": "100000"})
     async with TopicAdmin(stack.kafka_connection) as admin:
         await admin.create([topic])
     return name
