@@ -56,6 +56,10 @@ faults: setup ## Break the real parts on purpose and check the ledger (SEEDS=3 f
 bench: setup ## Measure throughput, CPU, freshness and memory; results go to bench/results
 	@$(BIN)/python -m bench
 
+.PHONY: reference
+reference: setup ## Write the pages that are made from code: settings, metrics
+	@$(BIN)/python -m scripts.reference
+
 .PHONY: lock
 lock: setup ## Resolve the locks again after a change of pyproject.toml (UPGRADE=1: newest versions)
 	@scripts/lock.sh

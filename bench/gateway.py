@@ -1,56 +1,60 @@
 """The gateway against its bound: the same server and producer, relaying the same bytes unread."""
 
 import statistics
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench.events import make_bodies
-from bench.house import open_house
+from bench.figures import Figure
+from bench.house import House, open_house
 
 _MODULES = {"relay": "bench.relay", "ingest": "services.ingest"}
+_LEVELS = {10: (0.6, 0.7), 100: (0.5, 0.6), 1_000: (0.4, 0.5)}
 
 
-@dataclass(frozen=True)
-class GatewayRow:
-    """Medians over the rounds of one batch size."""
-
-    batch_size: int
-    relay_per_s: float
-    ingest_per_s: float
-    relay_us: float
-    """CPU-microseconds an event of the serving process."""
-    ingest_us: float
-    ratio: float
-
-
-async def measure(home: Path, *, event_count: int, rounds: int) -> list[GatewayRow]:
+async def measure(home: Path, *, event_count: int, rounds: int) -> list[Figure]:
     """Run relay and gateway in turn, one process each, with the load on the same machine."""
-    rows = []
+    figures = []
     async with open_house(home, eager_indexes=False) as house:
         for name, module in _MODULES.items():
             await house.start(name, module)
-        for batch_size in (10, 100, 1_000):
+        for batch_size, (must, goal) in _LEVELS.items():
             count = event_count // (4 if batch_size == 10 else 1)
             per_s: dict[str, list[float]] = {"relay": [], "ingest": []}
             cpu_us: dict[str, list[float]] = {"relay": [], "ingest": []}
             for round_number in range(rounds + 1):
                 bodies = list(make_bodies(count, batch_size, seed=round_number * 7 + batch_size))
                 for name in per_s if round_number % 2 else reversed(list(per_s)):
-                    before = house.cpu_seconds()[name]
-                    result = await house.load(bodies, house.services[name].port, batch_size)
-                    used = house.cpu_seconds()[name] - before
+                    rate, used = await _one_round(house, name, bodies, batch_size)
                     if round_number > 0:  # the first warms up
-                        per_s[name].append(count / result["seconds"])
+                        per_s[name].append(rate * batch_size)
                         cpu_us[name].append(used / count * 1e6)
-            middle = {name: statistics.median(values) for name, values in per_s.items()}
-            row = GatewayRow(
-                batch_size,
-                middle["relay"],
-                middle["ingest"],
-                statistics.median(cpu_us["relay"]),
-                statistics.median(cpu_us["ingest"]),
-                middle["ingest"] / middle["relay"],
+            rates = {name: statistics.median(values) for name, values in per_s.items()}
+            used_us = {name: statistics.median(values) for name, values in cpu_us.items()}
+            note = "; ".join(
+                f"{name} {rates[name]:,.0f} events/s at {used_us[name]:.1f} us" for name in rates
             )
-            print(row, flush=True)
-            rows.append(row)
-    return rows
+            figures.append(
+                Figure(
+                    "gateway",
+                    f"batches of {batch_size}, of the relay",
+                    # of pairs: what else the machine does slows both of a pair
+                    statistics.median(
+                        ingest / relay
+                        for ingest, relay in zip(per_s["ingest"], per_s["relay"], strict=True)
+                    ),
+                    "of it",
+                    must,
+                    goal,
+                    note=note,
+                )
+            )
+    return figures
+
+
+async def _one_round(
+    house: House, name: str, bodies: list[bytes], batch_size: int
+) -> tuple[float, float]:
+    """Return requests a second and the CPU seconds of the serving process."""
+    before = house.cpu_seconds()[name]
+    result = await house.load(bodies, house.services[name].port, batch_size)
+    return len(bodies) / result["seconds"], house.cpu_seconds()[name] - before

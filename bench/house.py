@@ -25,6 +25,8 @@ from libs.common.topics import TELEMETRY
 CONNECTIONS = {10: 64, 100: 32, 1_000: 8}
 """Keep-alive connections of the load by batch size: browsers are many, backends few."""
 
+SERVICES = {"ingest": "services.ingest", "writer": "services.writer", "query": "services.query"}
+
 
 @dataclass
 class Started:
@@ -115,7 +117,12 @@ class House:
             stdout=asyncio.subprocess.PIPE,
         )
         packed = b"".join(len(body).to_bytes(4, "big") + body for body in bodies)
-        out, _ = await process.communicate(packed)
+        try:
+            out, _ = await process.communicate(packed)
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
         if process.returncode != 0:
             raise RuntimeError("the load failed")
         result: dict[str, float] = msgspec.json.decode(out)
@@ -151,7 +158,7 @@ async def stored_count(connection: asyncpg.Connection) -> int:
 async def wait_ready(port: int, child: Child) -> None:
     """Wait for /readyz of a process of ours."""
     async with httpx.AsyncClient() as client:
-        for _ in range(600):
+        for _ in range(1_500):
             if not child.is_running:
                 raise RuntimeError(f"{child.name} ended at once, see its log")
             try:
@@ -159,7 +166,7 @@ async def wait_ready(port: int, child: Child) -> None:
                     return
             except httpx.TransportError:
                 pass
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.02)
     raise RuntimeError(f"{child.name} does not get ready")
 
 

@@ -1,17 +1,16 @@
-"""The whole path: from HTTP to queryable rows, and how fresh they are."""
+"""The whole path: from HTTP to queryable rows."""
 
-import asyncio
 import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from bench.events import make_bodies
-from bench.house import House, open_house, stored_count
+from bench.figures import Figure
+from bench.house import SERVICES, House, open_house
+from bench.ledger import check_ledger
 
-_SERVICES = {"ingest": "services.ingest", "writer": "services.writer", "query": "services.query"}
+_LEVELS = {10: (20_000, 25_000, 60), 100: (34_000, 45_000, 38), 1_000: (40_000, 55_000, 32)}
 
 
 @dataclass(frozen=True)
@@ -28,22 +27,13 @@ class PathRow:
     p95_ms: float
 
 
-@dataclass(frozen=True)
-class FreshnessRow:
-    """From POST to visible in `GET /logs`."""
-
-    rate: int
-    p50_ms: float
-    p95_ms: float
-
-
 async def measure(
     home: Path, *, event_count: int, rounds: int, eager_indexes: bool
-) -> list[PathRow]:
+) -> list[Figure]:
     """Measure batches of 10, 100 and 1,000; check the ledger in the end."""
-    rows = []
+    figures = []
     async with open_house(home, eager_indexes=eager_indexes) as house:
-        for name, module in _SERVICES.items():
+        for name, module in SERVICES.items():
             await house.start(name, module)
         sent = 0
         for batch_size in (10, 100, 1_000):
@@ -55,11 +45,36 @@ async def measure(
                 sent += count
                 if round_number > 0:  # the first warms up
                     results.append((result, used, seconds, count))
-            row = _median_row(batch_size, results)
-            print(row, flush=True)
-            rows.append(row)
+            figures += _figures(_median_row(batch_size, results), eager_indexes=eager_indexes)
         await check_ledger(house)
-    return rows
+    return figures
+
+
+def _figures(row: PathRow, *, eager_indexes: bool) -> list[Figure]:
+    """Return rate and CPU; nothing was set for eager indexes."""
+    name = "path, eager indexes" if eager_indexes else "path"
+    rate, goal, cpu = (None, None, None) if eager_indexes else _LEVELS[row.batch_size]
+    processes = ", ".join(f"{name} {used}" for name, used in row.cpu_us_by_process.items())
+    return [
+        Figure(
+            name,
+            f"batches of {row.batch_size}, stored",
+            row.stored_per_s,
+            "events/s",
+            rate,
+            goal,
+            note=f"202 after {row.p50_ms:.0f} ms (p50), {row.p95_ms:.0f} ms (p95)",
+        ),
+        Figure(
+            name,
+            f"batches of {row.batch_size}, CPU of all processes",
+            row.cpu_us,
+            "us an event",
+            cpu,
+            more_is_better=False,
+            note=processes,
+        ),
+    ]
 
 
 async def _one_round(
@@ -91,74 +106,3 @@ def _median_row(
         statistics.median(result["p50_ms"] for result, *_ in results),
         statistics.median(result["p95_ms"] for result, *_ in results),
     )
-
-
-async def measure_freshness(home: Path, rates: tuple[int, ...], probes: int) -> list[FreshnessRow]:
-    """Post probes of one event beside a steady load, and ask `GET /logs` until each is there."""
-    rows = []
-    async with open_house(home, eager_indexes=True) as house:
-        for name, module in _SERVICES.items():
-            await house.start(name, module)
-        for rate in rates:
-            batch_size = 10
-            seconds = probes * 0.35 + 4
-            bodies = list(make_bodies(int(rate * seconds), batch_size, seed=rate))
-            load = asyncio.create_task(
-                house.load(bodies, house.services["ingest"].port, batch_size, rate / batch_size)
-            )
-            await asyncio.sleep(2)
-            times = [await _probe(house, number) for number in range(probes)]
-            load.cancel()
-            await asyncio.gather(load, return_exceptions=True)
-            times.sort()
-            row = FreshnessRow(
-                rate, statistics.median(times) * 1e3, times[int(len(times) * 0.95)] * 1e3
-            )
-            print(row, flush=True)
-            rows.append(row)
-    return rows
-
-
-async def _probe(house: House, number: int) -> float:
-    trace_id = f"{time.time_ns():032x}"
-    ingest = f"http://127.0.0.1:{house.services['ingest'].port}/api/v1/ingest/batches"
-    logs = f"http://127.0.0.1:{house.services['query'].port}/api/v1/logging/logs"
-    event = {"kind": "log", "message": f"probe {number}", "trace_id": trace_id}
-    async with httpx.AsyncClient(timeout=10) as client:
-        began = time.perf_counter()
-        answer = await client.post(
-            ingest, json={"events": [event]}, headers={"authorization": f"Bearer {house.key}"}
-        )
-        answer.raise_for_status()
-        while True:
-            found = await client.get(
-                logs,
-                params={"trace_id": trace_id},
-                headers={"authorization": f"Bearer {house.token}"},
-            )
-            found.raise_for_status()
-            if found.json()["items"]:
-                elapsed = time.perf_counter() - began
-                await asyncio.sleep(0.15)
-                return elapsed
-            await asyncio.sleep(0.01)
-
-
-async def check_ledger(house: House) -> None:
-    """Raise where events are missing or doubled: acknowledged, ledger and tables must agree."""
-    await house.stop("ingest")  # its last flush
-    connection = await house.connect()
-    try:
-        accepted = await connection.fetchval("SELECT sum(accepted) FROM ledger_received")
-        stored = await connection.fetchval("SELECT sum(stored) FROM ledger_stored")
-        ended = await stored_count(connection)
-        rows = await connection.fetchval(
-            "SELECT (SELECT count(*) FROM app_logs) + (SELECT count(*) FROM app_exceptions) "
-            "+ (SELECT count(*) FROM performance_samples)"
-        )
-        counted = await connection.fetchval("SELECT sum(row_count) FROM slice_counts")
-    finally:
-        await connection.close()
-    if not (accepted == ended and stored == rows == counted):
-        raise RuntimeError(f"ledger: {accepted=} {ended=} {stored=} {rows=} {counted=}")
-    print(f"ledger: {accepted} accepted = {ended} with an end; {rows} rows = {counted} counted")

@@ -1,7 +1,9 @@
 """What `headwater keys` and `headwater users` do to the database."""
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +13,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from headwater.stack.errors import StackError
+from libs.common.access_names import (
+    EMAIL,
+    EMAIL_MAX_LENGTH,
+    NAME_MAX_LENGTH,
+    ORIGIN,
+    ORIGIN_MAX_LENGTH,
+    PRINTABLE,
+)
 from libs.common.clock import Clock
 from libs.common.db.accounts import (
     NewIngestKey,
@@ -49,7 +59,14 @@ class Administration:
         return self._clock.now()
 
     async def create_key(self, key: NewIngestKey) -> NewSecret:
-        """Make an ingest key."""
+        """Make an ingest key; raises StackError where a name or origin cannot be one."""
+        for name in (key.application, key.name):
+            if not (0 < len(name) <= NAME_MAX_LENGTH and re.fullmatch(PRINTABLE, name)):
+                raise StackError(f"{name!r} is no name: 1 to {NAME_MAX_LENGTH} visible characters")
+        for origin in key.origins:
+            if len(origin) > ORIGIN_MAX_LENGTH or not re.fullmatch(ORIGIN, origin):
+                raise StackError(f"{origin!r} is no origin: write it as https://shop.example.com")
+        key = replace(key, origins=[origin.lower() for origin in key.origins])
         async with self._transaction() as connection:
             return await create_ingest_key(connection, key, ACTOR)
 
@@ -76,14 +93,16 @@ class Administration:
             raise StackError(f"there is no key {key_id}")
 
     async def create_user(self, email: str, password: str, role: str) -> UUID:
-        """Make a user; raises StackError where the address is taken."""
+        """Make a user; raises StackError where the address is taken or is none."""
+        if len(email) > EMAIL_MAX_LENGTH or not re.fullmatch(EMAIL, email):
+            raise StackError(f"{email!r} is no e-mail address")
         try:
             async with self._transaction() as connection:
                 return await create_user(
                     connection, email=email, password=password, role=role, actor=ACTOR
                 )
         except IntegrityError:
-            raise StackError(f"{email} exists already, or {role} is no role") from None
+            raise StackError(f"{email} exists already") from None
 
     async def users(self) -> list[dict[str, Any]]:
         """Return all users without their passwords, oldest first."""

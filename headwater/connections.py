@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from headwater.home import Home, read_state
+from headwater.home import Home, State, read_state, runs
 from headwater.settings import StackSettings
 from headwater.stack.errors import StackError
 from libs.common.kafka.connection import connection_options
@@ -19,22 +19,29 @@ def database_url(home: Path) -> str:
     given = StackSettings().database_url
     if given is not None:
         return given.get_secret_value()
-    return _of_running(home, read_state(Home(home)).database_url, "HEADWATER_DATABASE_URL")
+    state = read_state(Home(home))
+    _check_runs(home, state, state.database_url, "HEADWATER_DATABASE_URL")
+    return state.database_url
 
 
 def kafka_connection(home: Path) -> dict[str, Any]:
     """Return the arguments for aiokafka's clients; raises StackError where neither knows them."""
     given = StackSettings().kafka_bootstrap
-    bootstrap = given or _of_running(
-        home, read_state(Home(home)).kafka_bootstrap, "HEADWATER_KAFKA_BOOTSTRAP"
-    )
-    return connection_options(KafkaSettings(bootstrap=bootstrap))
+    if given is None:
+        state = read_state(Home(home))
+        _check_runs(home, state, state.kafka_bootstrap, "HEADWATER_KAFKA_BOOTSTRAP")
+        given = state.kafka_bootstrap
+    try:
+        return connection_options(KafkaSettings(bootstrap=given))
+    except ValueError as error:
+        raise StackError(str(error)) from error
 
 
-def _of_running(home: Path, address: str, variable: str) -> str:
-    if not address:
-        raise StackError(f"nothing runs in {home}: start it with `headwater up`, or set {variable}")
-    return address
+def _check_runs(home: Path, state: State, address: str, variable: str) -> None:
+    if not (address and runs(Home(home), state)):
+        raise StackError(
+            f"nothing runs in {home}: start it with `headwater up --home {home}`, or set {variable}"
+        )
 
 
 @asynccontextmanager

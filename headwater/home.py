@@ -141,6 +141,12 @@ def read_state(home: Home) -> State:
     return State(**{**stored, "ready": False, "processes": left})
 
 
+def runs(home: Home, state: State) -> bool:
+    """Say whether anything of the home runs: its supervisor, or what that one left."""
+    alive = any(process.pid is not None for process in state.processes.values())
+    return alive or home.owner_pid() is not None
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner may read, at once or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)

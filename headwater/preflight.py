@@ -37,7 +37,7 @@ def inspect_machine(home: Path) -> Machine:
         python=(sys.version_info.major, sys.version_info.minor),
         free_disk_bytes=shutil.disk_usage(there).free,
         memory_bytes=_available_memory_bytes(),
-        home_is_writable=os.access(there, os.W_OK | os.X_OK),
+        home_is_writable=there.is_dir() and os.access(there, os.W_OK | os.X_OK),
     )
 
 

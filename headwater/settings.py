@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -24,10 +24,14 @@ def inherited_environment() -> dict[str, str]:
 class StackSettings(BaseSettings):
     """The local stack's settings; every one has a default that needs no thought."""
 
-    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     home: Path = Path(".headwater")
+    """Folder of the installation; `--home` wins."""
     cache_folder: Path = Field(default_factory=user_cache_folder)
+    """What is downloaded once a machine."""
     database_url: SecretStr | None = Field(
         default=None, description="A PostgreSQL of yours instead of the local one"
     )
@@ -36,6 +40,15 @@ class StackSettings(BaseSettings):
     )
     kafka_heap: str | None = Field(default=None, description="Java heap of a broker, e.g. 512m")
     eager_indexes: bool = True
+    """Whether tables are indexed as rows arrive."""
     ci: str = Field(
         default="", validation_alias="CI", description="Anything but empty: plain progress lines"
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_an_address(cls, given: SecretStr | None) -> SecretStr | None:
+        # Here, so that it is told at once; the libraries' own messages name no variable.
+        if given is not None and not given.get_secret_value().startswith("postgresql://"):
+            raise ValueError("needed is postgresql://user:password@host:port/name")
+        return given

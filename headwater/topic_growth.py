@@ -91,8 +91,13 @@ async def _wait(growth: Growth, what_is_missing: Callable[[], Awaitable[list[str
 async def _gateways_not_paused(connection: asyncpg.Connection, growth: Growth) -> list[str]:
     rows = await connection.fetch(
         """
-        SELECT instance, flushed_at > now() - $1::interval AS lives FROM gateway_boots
+        SELECT DISTINCT instance, flushed_at > now() - $1::interval AS lives
+        FROM gateway_boots AS boot
         WHERE ended_at IS NULL AND NOT is_paused AND flushed_at > now() - $2::interval
+            AND NOT EXISTS (
+                SELECT FROM gateway_boots AS successor
+                WHERE successor.instance = boot.instance AND successor.started_at > boot.started_at
+            )
         """,
         SIGN_OF_LIFE,
         SIGN_OF_LIFE if growth.assume_dead else FORGOTTEN,

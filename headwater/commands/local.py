@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from headwater.commands.options import HomeOption, one_line_errors, resolve_home
+from headwater.commands.options import HomeOption, one_line_errors, resolve_home, up_line
 
 FIRST_LINES = """\
 Headwater starts Kafka, PostgreSQL and its services in {home}
@@ -19,11 +19,17 @@ def up(  # noqa: PLR0913 - each is an option of the command line
         bool, typer.Option("--detach", help="Return once it is ready, and leave it running")
     ] = False,
     port: Annotated[
-        int | None, typer.Option(help="Port of the console [default: a free one]")
+        int | None,
+        typer.Option(min=1, max=65535, help="Port of the console", show_default="a free one"),
     ] = None,
-    brokers: Annotated[int, typer.Option(min=1, max=9, help="Kafka nodes")] = 1,
+    brokers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=9, help="Kafka nodes", show_default="as many as the home has, or 1"
+        ),
+    ] = None,
     gateways: Annotated[int, typer.Option(min=1, max=16, help="Ingest processes")] = 1,
-    verbose: Annotated[bool, typer.Option(help="Show the processes' logs")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the processes' logs")] = False,
     progress_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Start everything, prove that it works, and say how to use it."""
@@ -54,11 +60,16 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For programs; holds secrets")] = False,
 ) -> None:
     """Show what runs; exits 0 only when everything is ready."""
-    from headwater.home import Home, read_state  # noqa: PLC0415 - see the package
+    from headwater.home import Home, read_state, runs  # noqa: PLC0415 - see the package
 
-    state = read_state(Home(resolve_home(home)))
+    path = resolve_home(home)
+    with one_line_errors():
+        state = read_state(Home(path))
+        anything_runs = runs(Home(path), state)
     if as_json:
         typer.echo(json.dumps(asdict(state), indent=2))
+    elif not anything_runs:
+        typer.echo(f"Nothing runs in {path}: start it with {up_line(path)}")
     else:
         typer.echo(f"{'ready' if state.ready else 'not ready'}   {state.home}")
         for name, process in state.processes.items():

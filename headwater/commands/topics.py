@@ -53,8 +53,10 @@ def create(home: HomeOption = None) -> None:
 
 def grow(
     topic: TopicArgument,
-    partitions: Annotated[int, typer.Argument(help="How many it shall have")],
-    timeout: Annotated[int, typer.Option(help="Seconds to wait, at each of two points")] = 120,
+    partitions: Annotated[int, typer.Argument(min=1, help="How many it shall have")],
+    timeout: Annotated[
+        int, typer.Option(min=1, help="Seconds to wait, at each of two points")
+    ] = 120,
     assume_dead: Annotated[
         bool, typer.Option(help="Do not wait for gateways that fell silent")
     ] = False,

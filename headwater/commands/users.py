@@ -11,7 +11,7 @@ from headwater.commands.options import HomeOption, fail, open_administration, ru
 EmailArgument = Annotated[str, typer.Argument(help="The user's e-mail address")]
 PasswordOption = Annotated[
     str | None,
-    typer.Option(help="The password; - reads it from standard input [default: a random one]"),
+    typer.Option(help="The password; - reads it from standard input", show_default="a random one"),
 ]
 PASSWORD_MIN_LENGTH = 12
 

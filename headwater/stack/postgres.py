@@ -111,6 +111,8 @@ class LocalPostgres:
     def _prepare_initdb(
         self, fresh: Path, password_file: Path, owner: tuple[int, int] | None
     ) -> None:
+        if self.data.exists() and any(self.data.iterdir()):
+            raise StackError(f"{self.data} is no folder of PostgreSQL: move it away")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
         password_file.touch(mode=0o600)

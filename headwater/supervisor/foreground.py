@@ -26,7 +26,9 @@ from headwater.stack.errors import StackError, StepFailed
 from headwater.supervisor.logs import follow
 from headwater.supervisor.options import UpOptions
 from headwater.supervisor.summary import ready_text
-from libs.common.telemetry.logs import configure_logs
+from libs.common.telemetry.logs import configure_logs, get_logger
+
+log = get_logger(__name__)
 
 OK, FAILED = 0, 1
 
@@ -49,13 +51,14 @@ def start_in_background(options: UpOptions) -> int:
     listener = _terminal_listener(Console())
     if not _machine_suffices(options.home, Progress(listener)):
         return FAILED
-    log = Home(options.home).logs / "supervisor.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log_file = Home(options.home).logs / "supervisor.log"
+    log_file.parent.mkdir(parents=True, exist_ok=True)
     reader, writer = os.pipe()
     argv = [sys.executable, "-m", "headwater", "up", "--home", str(options.home)]
-    argv += ["--brokers", str(options.broker_count), "--gateways", str(options.gateway_count)]
-    argv += ["--port", str(options.port)] if options.port is not None else []
-    with log.open("ab") as output:
+    argv += ["--gateways", str(options.gateway_count)]
+    for name, value in (("--brokers", options.broker_count), ("--port", options.port)):
+        argv += [name, str(value)] if value is not None else []
+    with log_file.open("ab") as output:
         child = subprocess.Popen(
             [*argv, "--progress-fd", str(writer)],
             stdin=subprocess.DEVNULL,
@@ -69,7 +72,7 @@ def start_in_background(options: UpOptions) -> int:
     try:
         if _show_until_ready(reader, listener):
             return OK
-        Progress(listener).say(f"It did not start; more in {log}")
+        Progress(listener).say(f"It did not start; more in {log_file}")
         return FAILED
     except KeyboardInterrupt:
         child.send_signal(signal.SIGTERM)
@@ -111,17 +114,22 @@ def _machine_suffices(home: Path, progress: Progress) -> bool:
 def _run(
     options: UpOptions, progress: Progress, show_log: Callable[[str, str], None] | None
 ) -> int:
-    _log_to(Home(options.home).logs / "supervisor.log")
+    log_file = Home(options.home).logs / "supervisor.log"
+    _log_to(log_file)
     try:
         asyncio.run(_run_until_signal(options, progress, show_log))
     except HomeInUse as error:
-        return _tell_in_use(options.home, progress, str(error))
+        return _tell_in_use(options, progress, str(error))
     except StepFailed as error:
         progress.say(f"\n{error}\nThe end of {error.log}:")
         progress.say("\n".join(f"    {line}" for line in error.last_lines()))
         return FAILED
     except StackError as error:
         progress.say(f"\n{error}")
+        return FAILED
+    except Exception as error:
+        log.exception("ended by what nobody expected")
+        progress.say(f"\n{type(error).__name__}: {error}\nMore in {log_file}")
         return FAILED
     return OK
 
@@ -143,10 +151,16 @@ async def _run_until_signal(
             following.cancel()
 
 
-def _tell_in_use(home: Path, progress: Progress, reason: str) -> int:
-    state = read_state(Home(home))
+def _tell_in_use(options: UpOptions, progress: Progress, reason: str) -> int:
+    state = read_state(Home(options.home))
     if not state.ready:
-        progress.say(f"{reason}, and not ready: see `headwater status --home {home}`")
+        progress.say(f"{reason}, and not ready: see `headwater status --home {options.home}`")
+        return FAILED
+    if options.port is not None and not state.console_url.endswith(f":{options.port}"):
+        progress.say(
+            f"It is running already, at {state.console_url}: to change the port, first "
+            f"`headwater down --home {options.home}`"
+        )
         return FAILED
     progress.ready(f"It is running already.\n{ready_text(state)}")
     return OK

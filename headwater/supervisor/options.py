@@ -11,5 +11,6 @@ class UpOptions:
     home: Path
     port: int | None = None
     """Of the console; None takes the remembered one, or any that is free."""
-    broker_count: int = 1
+    broker_count: int | None = None
+    """None takes as many as the home has, one in a new home."""
     gateway_count: int = 1

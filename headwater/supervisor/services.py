@@ -89,17 +89,19 @@ def service_table(around: Surroundings) -> list[ServiceSpec]:
             },
             listeners.query,
         ),
-        *(
-            ServiceSpec(
-                "ingest" if around.gateway_count == 1 else f"ingest-{number}",
-                "ingest",
-                listeners.ingest_port,
-                around.environment,
-                listeners.ingest,
-            )
-            for number in range(1, around.gateway_count + 1)
-        ),
+        *(_gateway(around, number) for number in range(1, around.gateway_count + 1)),
     ]
+
+
+def _gateway(around: Surroundings, number: int) -> ServiceSpec:
+    name = "ingest" if around.gateway_count == 1 else f"ingest-{number}"
+    return ServiceSpec(
+        name,
+        "ingest",
+        around.listeners.ingest_port,
+        {**around.environment, "HEADWATER_INSTANCE": name},
+        around.listeners.ingest,
+    )
 
 
 class ServiceProcess:

@@ -86,8 +86,9 @@ class _Stack:
 
     async def start(self) -> None:
         await self._clear_leftovers()
-        await run_together(self._bring_up_database(), self._bring_up_kafka())
+        # First of all: a port that is taken shows at once, and no server picks one of ours.
         self._open_listeners()
+        await run_together(self._bring_up_database(), self._bring_up_kafka())
         await self._supervisor.start(self._services(), self._show)
         with self._progress.step("check", "posted an event and read it back"):
             await check_route(self._route())
@@ -126,6 +127,13 @@ class _Stack:
         with self._progress.step("schema", "database migrated"):
             await upgrade(url, eager_indexes=self._settings.eager_indexes)
             self._secrets = await ensure_accounts(self._home, url)
+        self._state = replace(
+            self._state,
+            ingest_key=self._secrets.ingest_key,
+            admin_email=self._secrets.admin_email,
+            admin_password=self._secrets.admin_password,
+            api_token=self._secrets.api_token,
+        )
 
     async def _bring_up_kafka(self) -> None:
         bootstrap = self._settings.kafka_bootstrap
@@ -147,7 +155,7 @@ class _Stack:
                 await admin.create(TOPICS)
 
     def _local_kafka(self) -> LocalKafka:
-        count = self._options.broker_count
+        count = self._broker_count()
         standard = KafkaOptions.standard(count)
         heap = self._settings.kafka_heap or standard.heap
         return LocalKafka(
@@ -156,6 +164,21 @@ class _Stack:
             options=replace(standard, heap=heap),
             cache_folder=self._settings.cache_folder,
         )
+
+    def _broker_count(self) -> int:
+        # A cluster of another size would begin without what the topics hold. Its id is written
+        # after the settings of all nodes: without one there is no cluster yet.
+        folder = self._home.path / "kafka"
+        there = (
+            len(list(folder.glob("*/server.properties"))) if (folder / "cluster_id").exists() else 0
+        )
+        wanted = self._options.broker_count or there or 1
+        if there not in (0, wanted):
+            raise StackError(
+                f"{self._home.path} has Kafka with --brokers {there}: "
+                f"for {wanted} choose another --home"
+            )
+        return wanted
 
     def _show(self, part: Part) -> AbstractContextManager[None]:
         return self._progress.step(part.name, DESCRIPTIONS[part.name.partition("-")[0]])
@@ -180,10 +203,6 @@ class _Stack:
             self._state,
             console_url=f"http://127.0.0.1:{listeners.query_port}",
             ingest_url=f"http://127.0.0.1:{listeners.ingest_port}/api/v1/ingest/batches",
-            ingest_key=self._secrets.ingest_key,
-            admin_email=self._secrets.admin_email,
-            admin_password=self._secrets.admin_password,
-            api_token=self._secrets.api_token,
         )
 
     def _services(self) -> Sequence[ServiceProcess]:

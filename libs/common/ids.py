@@ -14,8 +14,8 @@ import msgspec
 _VERSION_AND_VARIANT = (7 << 76) | (2 << 62)
 _RANDOM_BITS = ((1 << 12) - 1) << 64 | ((1 << 62) - 1)
 _BYTES_PER_ID = 10
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 def batch_key(application: str, batch_id: UUID) -> bytes:
@@ -25,7 +25,7 @@ def batch_key(application: str, batch_id: UUID) -> bytes:
 
 def milliseconds(moment: datetime) -> int:
     """Return whole milliseconds since 1970, rounded down, as UUIDv7 holds them."""
-    return (moment - _EPOCH) // _MILLISECOND
+    return (moment - EPOCH) // MILLISECOND
 
 
 def uuid7(moment_ms: int, entropy: bytes) -> UUID:
@@ -48,7 +48,7 @@ def id_milliseconds(row_id: UUID) -> int:
 
 def id_moment(row_id: UUID) -> datetime:
     """Return the time that a UUIDv7 carries; raises OverflowError beyond year 9999."""
-    return _EPOCH + id_milliseconds(row_id) * _MILLISECOND
+    return EPOCH + id_milliseconds(row_id) * MILLISECOND
 
 
 def position_entropy(identity: bytes, count: int) -> bytes:

@@ -84,7 +84,21 @@ class Listen:
         return made
 
 
+LAST_REQUESTS = timedelta(seconds=0.3)
+
+
 class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # uvicorn closes every connection without a running request at once: also those that were
+        # accepted a moment ago, whose request is still on its way and would be reset.
+        for server in self.servers:
+            server.close()
+        closing = (b"connection", b"close")
+        self.server_state.default_headers = [*self.server_state.default_headers, closing]
+        if self.server_state.connections:
+            await asyncio.sleep(LAST_REQUESTS.total_seconds())
+        await super().shutdown(sockets)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         # signals belong to run_process: the process drains first and closes its server then
@@ -131,7 +145,10 @@ class HttpServer:
         log.info("listening", port=self.port)
 
     async def drain(self) -> None:
-        """Take no more connections, let running requests end within the grace time, return."""
+        """Take no more connections, let running requests end within the grace time, return.
+
+        Requests that arrive a moment later on open connections are answered as the last there.
+        """
         self._server.should_exit = True
         if self._task is not None:
             await self._task

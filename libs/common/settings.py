@@ -9,12 +9,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class CommonSettings(BaseSettings):
     """What every process reads."""
 
-    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     database_url: SecretStr = Field(description="postgresql://user:password@host:port/name")
     log_level: str = "INFO"
+    """Of our own JSON lines on stderr."""
     listen_host: str = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` for all."""
     listen_port: int = 0
+    """0 = any free port."""
     listen_fd: int | None = Field(
         default=None, description="An inherited listening socket; wins over host and port"
     )
@@ -23,22 +28,32 @@ class CommonSettings(BaseSettings):
 class KafkaSettings(BaseSettings):
     """How to reach Kafka."""
 
-    model_config = SettingsConfigDict(env_prefix="HEADWATER_KAFKA_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_KAFKA_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     bootstrap: str = Field(description="host:port, comma separated")
     security_protocol: str = "PLAINTEXT"
+    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
     sasl_mechanism: str | None = None
+    """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."""
     sasl_username: str | None = None
+    """User of SASL."""
     sasl_password_file: Path | None = None
+    """File that holds the password of SASL."""
     ca_file: Path | None = None
+    """PEM file of the authorities to trust; without it those of the system."""
 
 
 class InstallationSettings(BaseSettings):
     """The secret that is one per installation."""
 
-    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_", frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
 
     installation_secret_file: Path
+    """At least 32 random bytes; they sign cursors, the internal route and bodies' identities."""
 
     def installation_secret(self) -> bytes:
         """Return the secret's bytes; raises ValueError when it is too short to be one."""

@@ -92,7 +92,7 @@ async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
     engine = create_engine(settings.database_url.get_secret_value(), "ingest", pool_size=3)
     keys = KeyStore(engine)
     ledger = Ledger()
-    instance = f"{socket.gethostname()}-{os.getpid()}"
+    instance = settings.instance or f"{socket.gethostname()}-{os.getpid()}"
     store = LedgerStore(engine, new_uuid7(clock.now()), instance)
     upkeep = Upkeep(settings, keys, ledger, store)
 

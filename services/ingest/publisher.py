@@ -1,7 +1,6 @@
 """Publishing accepted batches to `telemetry`."""
 
 import asyncio
-from collections import Counter
 
 from libs.common.clock import Clock
 from libs.common.events import encode_batch
@@ -71,8 +70,12 @@ class BatchPublisher:
         header = verdict.record.header
         if header.letter_id is not None:
             return
-        self._accepted.inc(accepted)
-        self._unknown.inc(unknown)
-        self._rejected.inc(len(verdict.rejected))
-        counts = Tally(verdict.event_count, accepted, unknown, Counter(verdict.rejected.values()))
+        if accepted:
+            self._accepted.inc(accepted)
+        if unknown:
+            self._unknown.inc(unknown)
+        counts = Tally(verdict.event_count, accepted, unknown)
+        if verdict.rejected:
+            self._rejected.inc(len(verdict.rejected))
+            counts.rejected.update(verdict.rejected.values())
         self._ledger.book(header.key_id, header.received_at, counts)

@@ -11,20 +11,32 @@ from services.ingest.domain.limits import BatchLimits
 class IngestSettings(CommonSettings):
     """What the gateway reads, `HEADWATER_…`."""
 
+    instance: str | None = None
+    """A name that no two running processes share and that a restart keeps; else host and pid."""
     telemetry_topic: str = TELEMETRY.name
+    """Kafka topic that batches are published to."""
     redaction_rules_file: Path | None = None
     """Custom rules, checked at start; see docs/guide/redaction.md."""
     max_body_bytes: int = 5 * 1024 * 1024
+    """Of a decompressed body; beyond it 413."""
     max_events: int = 1_000
+    """Of one batch; beyond it 413."""
     max_event_bytes: int = 64 * 1024
+    """Of one event; a larger one is rejected alone."""
     max_depth: int = 32
+    """How deep an event may be nested; deeper ones are rejected."""
     max_object_keys: int = 256
+    """Keys of one object; an event with more is rejected."""
     body_timeout: timedelta = timedelta(seconds=20)
+    """Time for a body to arrive; beyond it 408."""
     inflight_bytes: int = 64 * 1024 * 1024
     """Bodies being read or published at once; beyond it new ones are answered 503."""
     keys_refresh: timedelta = timedelta(seconds=5)
+    """How often keys are read again: a disabled key works no longer than this."""
     ledger_flush: timedelta = timedelta(seconds=5)
+    """How often counts are written to the ledger."""
     drain_grace: timedelta = timedelta(seconds=10)
+    """After SIGTERM, for requests that run."""
 
     def limits(self) -> BatchLimits:
         """Return the limits of a batch."""

@@ -14,6 +14,7 @@ class WriterSettings(CommonSettings):
     """What the writer reads, `HEADWATER_…`."""
 
     telemetry_topic: str = TELEMETRY.name
+    """Kafka topic that batches are read from."""
     health_port: int = Field(default=0, description="Of /healthz, /readyz, /metrics; 0 = any")
     slow_request: timedelta = Field(
         default=timedelta(seconds=1), description="Requests that took longer are kept raw"
@@ -28,6 +29,7 @@ class WriterSettings(CommonSettings):
         default=20_000, description="Events after which a transaction takes no more records"
     )
     writer_transaction_bytes: int = 32 * 1024 * 1024
+    """Bytes after which a transaction takes no more records."""
     writer_stall: timedelta = Field(
         default=timedelta(seconds=60), description="Lag without any progress ends the process"
     )

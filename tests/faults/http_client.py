@@ -22,11 +22,12 @@ class BrokenOff(Exception):
 class HttpConnection:
     """Talks to one server on loopback; connects anew after anything went wrong.
 
-    The port is asked for at each connect.
+    The port is asked for at each request: a change of it reconnects.
     """
 
     def __init__(self, port: Callable[[], int], timeout_s: float) -> None:
         self._port = port
+        self._connected_port = 0
         self._timeout_s = timeout_s
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -56,8 +57,12 @@ class HttpConnection:
             self._streams = None
 
     async def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
+        port = self._port()
+        if port != self._connected_port:
+            self.close()
         if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self._port())
+            self._streams = await asyncio.open_connection("127.0.0.1", port)
+            self._connected_port = port
         writer = self._streams[1]
         lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]

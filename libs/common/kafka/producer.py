@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeEr
 
 from libs.common.clock import Clock
 from libs.common.telemetry.logs import get_logger
+from libs.common.time_limits import TimeLimit
 from libs.common.topics import RECORD_MAX_BYTES
 
 log = get_logger(__name__)
@@ -91,7 +92,7 @@ class KafkaPublisher:
         self._connection = connection
         self._clock = clock
         self._limits = limits or PublisherLimits()
-        self._deadline_s = self._limits.deadline.total_seconds()
+        self._deadline = TimeLimit(self._limits.deadline)
         self._producer: AIOKafkaProducer | None = None
         self._replacing = asyncio.Lock()
         self._generation = 0
@@ -126,9 +127,10 @@ class KafkaPublisher:
         if producer is None:
             raise NotPublished("not connected to Kafka")
         self._expect_answer()
+        began = self._clock.monotonic()
         delivery: asyncio.Future[Any] | None = None
         try:
-            async with asyncio.timeout(self._deadline_s):
+            with self._deadline.watch():
                 delivery = await producer.send(topic, value, key)
                 # shielded: cancelling takes nothing back, and a late answer shows that Kafka lives
                 metadata = await asyncio.shield(delivery)
@@ -140,7 +142,9 @@ class KafkaPublisher:
             raise OutcomeUnknown("no acknowledgement within the deadline") from error
         except MessageSizeTooLargeError as error:
             self._replace_soon(generation, error)
-            raise RecordTooLarge(str(error)) from error
+            # Records of one partition travel together, and all are refused for the largest of them.
+            left = self._limits.deadline.total_seconds() - (self._clock.monotonic() - began)
+            metadata = await self._publish_alone((topic, value, key), left)
         except KafkaTimeoutError as error:
             if delivery is None:
                 raise NotPublished("no room in the queue to Kafka") from error
@@ -154,6 +158,23 @@ class KafkaPublisher:
         if metadata.offset is None or metadata.offset < 0:
             return None
         return Receipt(metadata.partition, metadata.offset)
+
+    async def _publish_alone(self, record: tuple[str, bytes, bytes], seconds: float) -> Any:
+        """Send what was refused in company by a producer of its own; only alone shows its fault."""
+        try:
+            async with asyncio.timeout(max(seconds, 0.0)):
+                producer = await self._new_producer(batch_bytes=1)
+        except (TimeoutError, KafkaError, OSError) as error:
+            raise NotPublished(repr(error)) from error
+        try:
+            async with asyncio.timeout(max(seconds, 0.0)):
+                return await producer.send_and_wait(*record)
+        except MessageSizeTooLargeError as error:
+            raise RecordTooLarge(str(error)) from error
+        except (TimeoutError, KafkaError) as error:
+            raise OutcomeUnknown(repr(error)) from error
+        finally:
+            await _close(producer, timedelta(seconds=1))
 
     async def watch(self) -> None:
         """Connect when not connected, replace a producer that has been silent; runs for ever."""
@@ -211,14 +232,14 @@ class KafkaPublisher:
             log.warning("replaced the Kafka producer", reason=reason)
             await _close(old, timedelta(seconds=1))
 
-    async def _new_producer(self) -> AIOKafkaProducer:
+    async def _new_producer(self, batch_bytes: int | None = None) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
             **self._connection,
             acks="all",
             enable_idempotence=True,
             compression_type="zstd",
             linger_ms=self._limits.linger // timedelta(milliseconds=1),
-            max_batch_size=self._limits.batch_bytes,
+            max_batch_size=batch_bytes or self._limits.batch_bytes,
             max_request_size=RECORD_MAX_BYTES,
             request_timeout_ms=3_000,
             retry_backoff_ms=100,

@@ -41,7 +41,7 @@ class AssignmentRule:
         # Two steps, for Python would try every shorter name again before it gives up.
         self._tail = re.compile(name_tail, re.ASCII)
         self._sign = re.compile(sign, re.ASCII)
-        self._flag = re.compile(r"[A-Za-z0-9_\-]{0,40}[ \t]{1,4}(?=[^\s\-])", re.ASCII)
+        self._flag = re.compile(r"[A-Za-z0-9_.\-]{0,40}[ \t]{1,4}(?=[^\s\-])", re.ASCII)
         self._verdict = names.verdict
 
     def find(self, text: str, start: int, word_end: int) -> tuple[int, int] | None:
@@ -74,7 +74,7 @@ class AssignmentRule:
                 span = close + 1, end
         elif before[len(opening) :].startswith("--"):
             name = _full_name(text, start)
-            match = self._flag.match(text, start)
+            match = self._flag.match(text, word_end)
             span = value_span(text, match.end(), "") if match else None
         if span is None:
             return None

@@ -6,13 +6,19 @@ text that is not ASCII) is left to the walk over the decoded event. Both ways an
 property test compares them.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
+
+import msgspec
 
 from libs.common.redaction.names import NameTest, Verdict, is_name
-from libs.common.redaction.prefilter import Prefilter, Raw, locate
-from libs.common.redaction.texts import TextRedactor
+from libs.common.redaction.prefilter import Prefilter
+from libs.common.redaction.texts import TextRedactor, stands_apart
+
+Raw = bytes | msgspec.Raw
 
 _KEY_AND_TEXT = b'":"'
 _KEY_CACHE_COUNT = 4096
@@ -46,27 +52,34 @@ class RawRedactor:
         self._texts = texts
         self._ask = texts.ask
         self._masked_keys: set[bytes] = set()  # with their opening quote
+        self._text_mark = mark
         self._mark = mark.encode()
         self._absent = (b"", self._mark)
         # Patterns of an installation may overlap the built-in ones; only the walk joins spans.
         self._plain = not texts.has_custom
 
-    def redact(self, body: bytes, events: Sequence[Raw], hits: Counter[str]) -> RawResult:
-        """Return the redacted raw text of each dirty event, and which ones need the walk."""
+    def redact(self, events: Sequence[Raw], hits: Counter[str]) -> RawResult:
+        """Return the redacted raw text of each dirty event, and which ones need the walk.
+
+        One search over all events side by side, each begun anew behind what it found.
+        """
         result = RawResult()
         search = self._search
-        counted: list[str] = []
+        body = b",".join(events)
         start, stop = search(body, 0)
-        for index, (first, end) in enumerate(locate(body, events)):
-            if stop < 0:
-                break
-            if start < first:  # a hit in the envelope, or over its edge
-                start, stop = search(body, first)
-            if not 0 <= start < end:
+        if stop < 0:
+            return result
+        firsts = list(accumulate([len(event) + 1 for event in events], initial=0))
+        counted: list[str] = []
+        while stop >= 0:
+            index = bisect_right(firsts, start) - 1
+            end = firsts[index + 1] - 1
+            if start == end:  # a hit over the edge of two events
+                start, stop = search(body, end + 1)
                 continue
             before = len(counted)
             pieces: list[bytes] = []
-            start, stop = self._event(body, (first, end, start, stop), pieces, counted)
+            start, stop = self._event(body, (firsts[index], end, start, stop), pieces, counted)
             if stop == _ODD:
                 result.odd.append(index)
                 del counted[before:]
@@ -133,13 +146,18 @@ class RawRedactor:
         if (is_key or is_name(text)) and self._verdict(text) is not Verdict.KEEP:
             # A name that is a value may name the value beside it: `{"name": …, "value": …}`.
             return self._under_key(body, (opening, closing), text, counted) if is_key else None
-        found, resume = self._ask(text, start - opening - 1, stop - opening - 1)
+        # a hit may begin with the quote before the text
+        found, resume = self._ask(text, max(0, start - opening - 1), stop - opening - 1)
         if not found:
             return [], max(opening + 1 + resume, start + 1)
         if is_key or text[:1] in "{[":
             return None
         spans = []
         for begin, close, rule in found:
+            if not stands_apart(text, begin, close):
+                return None  # secrets may touch: the walk looks again behind the mark
+            if text[begin:close] == self._text_mark:
+                continue
             spans.append((opening + 1 + begin, opening + 1 + close))
             counted.append(rule)
         return spans, max(opening + 1 + resume, start + 1)

@@ -7,8 +7,8 @@ import msgspec
 
 from libs.common.redaction.fold import Fold
 from libs.common.redaction.names import NameTest
-from libs.common.redaction.prefilter import Prefilter, Raw
-from libs.common.redaction.raw import RawRedactor, RawResult
+from libs.common.redaction.prefilter import Prefilter
+from libs.common.redaction.raw import Raw, RawRedactor, RawResult
 from libs.common.redaction.rules import Rules
 from libs.common.redaction.texts import TextRedactor
 from libs.common.redaction.walk import JsonValue, Walk
@@ -35,16 +35,12 @@ class Redactor:
         """Return False when nothing in this JSON text can be changed by redaction."""
         return self._prefilter.suspects(body)
 
-    def suspect_events(self, body: bytes, events: Sequence[Raw]) -> list[int]:
-        """Return the indexes of the events whose raw text hits; they lie in the body in order."""
-        return self._prefilter.suspect_events(body, events)
-
-    def redact_raw(self, body: bytes, events: Sequence[Raw], hits: Hits) -> RawResult:
-        """Redact the events of a body without decoding them; the fastest way through a dirty batch.
+    def redact_raw(self, events: Sequence[Raw], hits: Hits) -> RawResult:
+        """Redact the raw JSON of events without decoding them; the fastest way through a batch.
 
         Events that are not plain enough come back by index: decode those, then `redact_events`.
         """
-        return self._raw.redact(body, events, hits)
+        return self._raw.redact(events, hits)
 
     def redact(self, value: JsonValue, hits: Hits) -> JsonValue:
         """Return a decoded value without secrets; the same object if it holds none. Idempotent."""
@@ -68,7 +64,7 @@ class Redactor:
             return [
                 self._walk.value(event, hits) for event in events
             ]  # not JSON: the walk takes all
-        patched = self._raw.redact(b",".join(raw), raw, hits)
+        patched = self._raw.redact(raw, hits)
         redacted = list(events)
         for index, text in patched.patched.items():
             redacted[index] = msgspec.json.decode(text)

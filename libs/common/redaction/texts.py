@@ -11,8 +11,15 @@ from libs.common.redaction.names import NameTest
 from libs.common.redaction.rules import Rules
 
 _LETTERED = {"eyj": "jwt", "bea": "bearer", "bas": "basic"}
+_MAX_PASSES = 8
+_APART = frozenset(("", *" \t,;:=&@'<>()"))
 _EDGE = b"\x00"
 Found = list[tuple[int, int, str]]
+
+
+def stands_apart(text: str, start: int, stop: int) -> bool:
+    """Tell whether what stands beside a secret cannot be part of another one."""
+    return text[max(0, start - 1) : start] in _APART and text[stop : stop + 1] in _APART
 
 
 class TextRedactor:
@@ -30,7 +37,17 @@ class TextRedactor:
         self._custom = [(one.name, compile_bytes(one.re2_pattern)) for one in rules.custom]
 
     def redact(self, text: str, hits: Counter[str]) -> str:
-        """Return the text without its secrets; the same object when it holds none."""
+        """Return the text without its secrets; the same object when it holds none.
+
+        Where one secret touched another, the second may show only behind the mark: look again.
+        """
+        for _ in range(_MAX_PASSES):
+            text, may_show_more = self._pass(text, hits)
+            if not may_show_more:
+                break
+        return text
+
+    def _pass(self, text: str, hits: Counter[str]) -> tuple[str, bool]:
         if text.isascii():
             copy, positions = text, None
         else:
@@ -38,9 +55,10 @@ class TextRedactor:
             copy, positions = folded.text, folded.positions
         found = self._find(copy)
         if not found:
-            return text
+            return text, False
         pieces: list[str] = []
         end = 0
+        touches = False
         for start, stop, rule in _merged(found):
             begin, close = (
                 (start, stop) if positions is None else (positions[start], positions[stop - 1] + 1)
@@ -50,8 +68,9 @@ class TextRedactor:
             hits[rule] += 1
             pieces += (text[end:begin], self._replacement)
             end = close
+            touches = touches or not stands_apart(copy, start, stop)
         pieces.append(text[end:])
-        return "".join(pieces) if len(pieces) > 1 else text
+        return ("".join(pieces), touches) if len(pieces) > 1 else (text, False)
 
     def _find(self, text: str) -> Found:
         data = _EDGE + text.encode("ascii") + _EDGE

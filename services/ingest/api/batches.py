@@ -3,6 +3,7 @@
 import hmac
 import traceback
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -11,6 +12,7 @@ from libs.common.clock import Clock
 from libs.common.kafka.producer import Receipt
 from libs.common.telemetry.logs import get_logger
 from libs.common.telemetry.metrics import Metrics
+from libs.common.time_limits import TimeLimit
 from services.ingest.api import cors
 from services.ingest.api.requests import (
     JSON,
@@ -62,10 +64,10 @@ class BatchRoute:
     clock: Clock
     secret: bytes
 
-    @property
+    @cached_property
     def body_limits(self) -> BodyLimits:
         """Return what a body may be."""
-        return BodyLimits(self.limits.body_bytes, self.settings.body_timeout)
+        return BodyLimits(self.limits.body_bytes, TimeLimit(self.settings.body_timeout))
 
 
 class BatchEndpoint:

@@ -4,14 +4,14 @@ Plain ASGI: a framework's routing and request objects cost more than the whole o
 batch of ten events (docs/adr/0002).
 """
 
-import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
 from libs.common.http.problems import Problem
+from libs.common.time_limits import TimeLimit
 from services.ingest.domain.errors import BodyTooLarge, BodyTooSlow, IngestError, MalformedBody
 from services.ingest.domain.inflight import Held
 
@@ -99,7 +99,7 @@ class BodyLimits:
     """How large a body may be, and how long it may take."""
 
     size_bytes: int
-    time: timedelta
+    time: TimeLimit
 
 
 async def read_body(
@@ -112,7 +112,7 @@ async def read_body(
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(limits.time.total_seconds()):
+        with limits.time.watch():
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":

@@ -31,6 +31,8 @@ from services.ingest.domain.repair import (
 )
 from services.ingest.domain.rows import BatchFacts, NeedsRepair, RowMaker
 
+RedactText = Callable[[str, Counter[str]], str]
+
 _SDK_BYTES = 512
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -52,9 +54,7 @@ class RawRedaction(Protocol):
 class Redaction(Protocol):
     """What the gateway asks of the redaction engine."""
 
-    def redact_raw(
-        self, body: bytes, events: Sequence[msgspec.Raw], hits: Counter[str]
-    ) -> RawRedaction:
+    def redact_raw(self, events: Sequence[msgspec.Raw], hits: Counter[str]) -> RawRedaction:
         """Redact undecoded events; the odd ones need `redact_events`."""
         ...
 
@@ -111,19 +111,21 @@ def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Re
     maker = RowMaker(facts, limits, redaction.strip_literals, is_ascii=body.isascii())
     rejected: dict[int, str] = {}
 
-    # Joined anew, so that an event's place is certain whatever else the envelope holds: the engine
-    # would find the first event by its bytes, and a sender may repeat these in another field.
-    redacted = redaction.redact_raw(b",".join(envelope.events), envelope.events, hits)
+    redacted = redaction.redact_raw(envelope.events, hits)
     slow = set(redacted.odd)
-    patched = redacted.patched
-    decode = event_decoder.decode
+    if len(body) > limits.event_bytes:
+        for position, raw in enumerate(envelope.events):
+            if len(raw) > limits.event_bytes:
+                rejected[position] = "event_too_large"
+                slow.discard(position)
+    skipped = slow | rejected.keys()
+    for position, patched in redacted.patched.items():
+        envelope.events[position] = msgspec.Raw(patched)
+    decode, add = event_decoder.decode, maker.add
     for position, raw in enumerate(envelope.events):
-        if len(raw) > limits.event_bytes:
-            rejected[position] = "event_too_large"
-            slow.discard(position)
-        elif position not in slow:
+        if position not in skipped:
             try:
-                maker.add(decode(patched.get(position, raw)), position)
+                add(decode(raw), position)
             except (NeedsRepair, *_UNDECODABLE):
                 slow.add(position)
             except Unmendable as error:
@@ -190,7 +192,23 @@ class _Redacted:
     def short_text(self, text: str | None) -> str | None:
         if not text:
             return None
-        return cut_text(self.redaction.redact_text(clean_text(text), self.hits), SHORT_CAP_BYTES)
+        if len(text) > SHORT_CAP_BYTES:
+            return _short_text(text, self.redaction.redact_text, self.hits)
+        short, hits = _known_short_text(text, self.redaction.redact_text)
+        if hits:
+            self.hits.update(hits)
+        return short
+
+
+def _short_text(text: str, redact: RedactText, hits: Counter[str]) -> str:
+    return cut_text(redact(clean_text(text), hits), SHORT_CAP_BYTES)
+
+
+@lru_cache(maxsize=1_024)
+def _known_short_text(text: str, redact: RedactText) -> tuple[str, Counter[str]]:
+    """Remember what few deployments say with every batch."""
+    hits: Counter[str] = Counter()
+    return _short_text(text, redact, hits), hits
 
 
 def _facts(
@@ -225,7 +243,7 @@ def _sdk_name(raw: msgspec.Raw, redaction: Redaction) -> str | None:
 
 
 @lru_cache(maxsize=256)
-def _sdk_name_of(raw: bytes, redact: Callable[[str, Counter[str]], str]) -> str | None:
+def _sdk_name_of(raw: bytes, redact: RedactText) -> str | None:
     """Return `name/version` of the sender's SDK; None where it says nothing usable."""
     sdk = msgspec.json.decode(raw)
     if not isinstance(sdk, dict) or not isinstance(sdk.get("name"), str):

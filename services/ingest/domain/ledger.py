@@ -31,7 +31,8 @@ class Ledger:
         tally.received += counts.received
         tally.accepted += counts.accepted
         tally.unknown += counts.unknown
-        tally.rejected.update(counts.rejected)
+        if counts.rejected:
+            tally.rejected.update(counts.rejected)
         self._changed.add(place)
 
     def changed(self) -> dict[tuple[str, datetime], Tally]:

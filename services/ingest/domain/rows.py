@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from libs.common.events import KNOWN_LEVELS, ExceptionRow, LogRow, SampleRow, level_name
-from libs.common.ids import entropy_of, milliseconds, position_entropy, uuid7
+from libs.common.ids import EPOCH, MILLISECOND, entropy_of, position_entropy, uuid7
 from services.ingest.domain.client_events import (
     ClientEvent,
     ExceptionEvent,
@@ -96,7 +96,7 @@ class RowMaker:
                 created_at = facts.received_at
 
         row_id = event.id
-        moment_ms = milliseconds(created_at)
+        moment_ms = (created_at - EPOCH) // MILLISECOND
         if row_id is None:
             row_id = self._derived_id(moment_ms, position)
         elif row_id.int >> 76 != moment_ms << 4 | _VERSION_7:
@@ -108,6 +108,7 @@ class RowMaker:
             json = _merge(json, extra)
         source = facts.forced_source or event.source or facts.default_source
         if type(event) is LogEvent:
+            level = event.level
             self.logs.append(
                 LogRow(
                     created_at,
@@ -117,7 +118,8 @@ class RowMaker:
                     facts.environment,
                     facts.release,
                     source,
-                    _level(event.level, "INFO"),
+                    # without a call for what nearly all senders write
+                    KNOWN_LEVELS.get(level or "INFO") or _level(level, "INFO"),
                     event.message,
                     event.trace_id or None,
                     event.session_id or None,

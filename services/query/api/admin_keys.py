@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field, StringConstraints
 
+from libs.common import access_names
 from libs.common.clock import Clock
 from libs.common.db.accounts import NewIngestKey
 from services.query.api.access import V1, Admin
@@ -17,9 +18,7 @@ from services.query.store.ingest_keys import IngestKeyStore
 Origin = Annotated[
     str,
     StringConstraints(
-        max_length=300,
-        to_lower=True,
-        pattern=r"^(\*|[Hh][Tt][Tt][Pp][Ss]?://(\*\.)?[A-Za-z0-9._-]+(:[0-9]{1,5})?)$",
+        max_length=access_names.ORIGIN_MAX_LENGTH, to_lower=True, pattern=access_names.ORIGIN
     ),
 ]
 EventsPerMinute = Annotated[int, Field(ge=1, le=100_000_000)]

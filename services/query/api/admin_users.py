@@ -8,11 +8,11 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field, StringConstraints
 
+from libs.common.access_names import PRINTABLE
 from services.query.api.access import V1, Admin
 from services.query.api.auth import NewPassword
 from services.query.api.cursors import CursorBook
 from services.query.api.documents import (
-    PRINTABLE,
     Answer,
     Document,
     Email,

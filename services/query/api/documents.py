@@ -6,17 +6,15 @@ from typing import Annotated, TypeVar
 from fastapi import Header, Path, Query, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from libs.common.access_names import EMAIL, EMAIL_MAX_LENGTH, NAME_MAX_LENGTH, PRINTABLE
 from libs.common.http.paging import DEFAULT_LIMIT, MAX_LIMIT
 from services.query.domain.etags import etag_of
 from services.query.store.records import Record
 
-# control characters are refused: PostgreSQL takes no NUL, and nobody means the others
-PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=PRINTABLE)]
-Email = Annotated[
-    str, StringConstraints(max_length=320, pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$")
+Name = Annotated[
+    str, StringConstraints(min_length=1, max_length=NAME_MAX_LENGTH, pattern=PRINTABLE)
 ]
+Email = Annotated[str, StringConstraints(max_length=EMAIL_MAX_LENGTH, pattern=EMAIL)]
 KeyId = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{1,64}$")]
 IfMatch = Annotated[
     str | None, Header(description="The ETag that was read; a change without it is refused")

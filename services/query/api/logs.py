@@ -99,8 +99,8 @@ class LogRoutes:
     async def count(self, request: Request, identity: SignedIn) -> Response:
         """Count logs: `count` is events, `rows` the stored rows (SDKs fold repeats into one row).
 
-        Takes the filters of the search; without a range the last 24 hours. Where time ran out,
-        `searched_to` says down to which moment was counted.
+        Takes the filters of the search; without a range the last 24 hours, in whole buckets. Where
+        time ran out, `searched_to` says down to which moment was counted.
         """
         own, filters = split_parameters(request, {"interval": 1})
         interval = own["interval"][0] if own["interval"] else "auto"

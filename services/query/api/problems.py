@@ -51,8 +51,9 @@ _HTTP_REASONS = {
     413: "body_too_large",
 }
 _RETRY_AFTER_S = 2
-# connection errors, shutdown, out of resources (too many connections), query canceled
-_AWAY_SQLSTATES = ("08", "53", "57", "55P03", "40")
+# connection and login errors, no such database or table (not migrated yet), out of resources,
+# shutdown, canceled, locked, serialisation failures
+_AWAY_SQLSTATES = ("08", "28", "3D", "40", "42P01", "53", "55", "57")
 _AWAY = (OSError, asyncpg.InterfaceError, InterfaceError, OperationalError, PoolTimeout)
 
 

@@ -95,9 +95,9 @@ class DeadLetterStore:
         """Return how many letters there are by status."""
         async with self._engine.connect() as connection:
             rows = await connection.execute(
-                select(DeadLetter.status, func.count()).group_by(DeadLetter.status)
+                select(DeadLetter.status, func.count().label("total")).group_by(DeadLetter.status)
             )
-            return dict(rows.tuples().all())
+            return {row.status: row.total for row in rows}
 
 
 async def _decide(

@@ -121,6 +121,11 @@ class House:
             upper,
         )
 
+    async def adopt_slices(self) -> None:
+        """Learn which slices an earlier house on the same database has made."""
+        rows = await self.fetch("SELECT lower_bound, upper_bound FROM slices")
+        self._slices.update((row["lower_bound"], row["upper_bound"]) for row in rows)
+
     async def fetch(self, statement: str, *values: Any) -> list[asyncpg.Record]:
         """Ask the database directly."""
         connection = await asyncpg.connect(self.database_url)

@@ -38,16 +38,14 @@ def check_prefilter_law(event: dict[str, Any], write: Writer) -> None:
     decoded = msgspec.json.decode(raw)
     if redact(decoded) != decoded:
         assert REDACTOR.suspects(raw)
-        assert REDACTOR.suspect_events(b"[" + raw + b"]", [raw]) == [0]
 
 
 def check_raw_agrees(several: list[dict[str, Any]], write: Writer) -> None:
     raw = [write(event) for event in several]
-    body = b'{"events": [' + b" ,\n".join(raw) + b"]}"
     walked: Counter[str] = Counter()
     expected = [REDACTOR.redact(msgspec.json.decode(one), walked) for one in raw]
     hits: Counter[str] = Counter()
-    result = REDACTOR.redact_raw(body, raw, hits)
+    result = REDACTOR.redact_raw(raw, hits)
     for index, one in enumerate(raw):
         if index not in result.odd:
             assert msgspec.json.decode(result.patched.get(index, one)) == expected[index]
@@ -159,7 +157,7 @@ def test_a_secret_under_a_sensitive_name_never_survives(
     stored = json.dumps(redact(msgspec.json.decode(raw)), ensure_ascii=False)
     assert secret not in stored
     assert "kept-note" in stored
-    result = REDACTOR.redact_raw(raw, [raw], Counter())
+    result = REDACTOR.redact_raw([raw], Counter())
     assert result.odd == [0] or secret.encode() not in result.patched[0]
 
 

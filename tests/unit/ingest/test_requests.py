@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive
 
+from libs.common.time_limits import TimeLimit
 from services.ingest.api.requests import BodyLimits, ClientGone, read_body, read_head
 from services.ingest.domain.errors import BodyTooLarge, BodyTooSlow, MalformedBody, Unavailable
 from services.ingest.domain.inflight import Inflight
 
-LIMITS = BodyLimits(size_bytes=10, time=timedelta(seconds=0.05))
+LIMITS = BodyLimits(size_bytes=10, time=TimeLimit(timedelta(seconds=0.05)))
 
 
 def scope(*headers: tuple[bytes, bytes], query: bytes = b"") -> dict[str, Any]:
