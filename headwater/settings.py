@@ -39,7 +39,7 @@ class StackSettings(BaseSettings):
         default=None, description="A Kafka of yours instead of the local one"
     )
     kafka_heap: str | None = Field(default=None, description="Java heap of a broker, e.g. 512m")
-    eager_indexes: bool = True
+    eager_indexes: bool = False
     """Whether tables are indexed as rows arrive."""
     ci: str = Field(
         default="", validation_alias="CI", description="Anything but empty: plain progress lines"

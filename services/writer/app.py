@@ -20,12 +20,14 @@ from libs.common.telemetry.logs import configure_logs, get_logger
 from libs.common.telemetry.metrics import Metrics
 from services.writer.consumer import WriterSink
 from services.writer.domain.arrivals import Item
+from services.writer.jobs.sealer import Sealer
 from services.writer.jobs.slicer import Slicer
 from services.writer.settings import WriterSettings
 from services.writer.store.batches import LOOKUP_SESSION
 from services.writer.store.connection import DDL_TIMEOUTS, STORING_TIMEOUTS, Database
 from services.writer.store.days import Days
 from services.writer.store.failpoints import Failpoint
+from services.writer.store.sealing import SEALING_SESSION, SEALING_TIMEOUTS
 from services.writer.store.slices import Slices
 from services.writer.store.transaction import StoringOptions, StoringTransaction
 
@@ -50,6 +52,7 @@ async def serve(settings: WriterSettings, stop: asyncio.Event) -> None:
     url = settings.database_url.get_secret_value()
     storing = Database(url, STORING_TIMEOUTS, LOOKUP_SESSION)
     slices = Slices(Database(url, DDL_TIMEOUTS), clock)
+    sealing = Database(url, SEALING_TIMEOUTS, SEALING_SESSION)
     reader = KafkaReader(
         settings.telemetry_topic,
         CONSUMER,
@@ -88,16 +91,19 @@ async def serve(settings: WriterSettings, stop: asyncio.Event) -> None:
                 settings.slow_from_ms(),
             )
             slicer = Slicer(slices, days, fence, reader, clock)
+            sealer = Sealer(sealing, clock, metrics, settings.seal_grace)
             loop = ConsumerLoop(reader, sink, clock, watch, settings.loop_limits())
             await _start(reader, loop, stop)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(slicer.run(stop, watch), name="slicer")
+                tasks.create_task(sealer.run(stop, watch), name="sealer")
                 tasks.create_task(loop.run(stop, cluster_id), name="consumer")
     finally:
         began = clock.monotonic()
         await reader.stop()
         await storing.close()
         await slices.database.close()
+        await sealing.close()
         await server.drain()
         log.info("stopped", seconds=round(clock.monotonic() - began, 3))
 

@@ -33,6 +33,10 @@ class WriterSettings(CommonSettings):
     writer_stall: timedelta = Field(
         default=timedelta(seconds=60), description="Lag without any progress ends the process"
     )
+    seal_grace: timedelta = Field(
+        default=timedelta(minutes=2),
+        description="How long after its end a slice waits for late rows before it is sealed",
+    )
     writer_failpoint: str = Field(
         default="",
         description="For fault tests: (after_claim|before_commit|after_commit):(kill|freeze)[:n]",

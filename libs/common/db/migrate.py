@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Index, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex
 
@@ -39,7 +39,10 @@ async def downgrade(database_url: str, revision: str) -> None:
 
 
 async def apply_index_policy(database_url: str, *, eager: bool) -> None:
-    """Put the sealed-only indexes on the parents (eager), or take them away from there."""
+    """Put the sealed-only indexes on the parents (eager), or take them away from there.
+
+    Taking them away takes those of the slices too: these count as hot until they are sealed again.
+    """
     engine = create_async_engine(sqlalchemy_url(database_url), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
@@ -49,9 +52,21 @@ async def apply_index_policy(database_url: str, *, eager: bool) -> None:
                 if eager:
                     await connection.execute(CreateIndex(index, if_not_exists=True))
                 else:
-                    await connection.execute(text(f'DROP INDEX IF EXISTS "{index.name}"'))
+                    await _drop_from_parent(connection, index)
     finally:
         await engine.dispose()
+
+
+async def _drop_from_parent(connection: AsyncConnection, index: Index) -> None:
+    found = await connection.scalar(
+        text("SELECT to_regclass(quote_ident(:name)) IS NOT NULL"), {"name": index.name}
+    )
+    if found and index.table is not None:
+        await connection.execute(text(f'DROP INDEX "{index.name}"'))
+        await connection.execute(
+            text("UPDATE slices SET state = 'hot' WHERE state = 'sealed' AND table_name = :table"),
+            {"table": index.table.name},
+        )
 
 
 def sealed_only_indexes() -> list[Index]:

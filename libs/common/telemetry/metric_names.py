@@ -56,6 +56,7 @@ METRICS: tuple[MetricSpec, ...] = (
     MetricSpec(
         "headwater_writer_rollbacks_total", "counter", "Rolled back, by reason.", ("reason",)
     ),
+    MetricSpec("headwater_slices_sealed_total", "counter", "Slices given all their indexes."),
     MetricSpec(
         "headwater_consumer_lag_records", "gauge", "Records not yet stored.", ("partition",)
     ),

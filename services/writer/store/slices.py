@@ -103,7 +103,7 @@ class Slices:
                         else plan_ahead(known, now, width, ahead_count)
                     )
                     for bounds in planned[:_AT_ONCE_COUNT]:
-                        known.insert(bounds, await _attach(connection, table, bounds))
+                        known.insert(bounds, await attach_slice(connection, table, bounds))
                 self.maps[table] = known
                 if planned:
                     log.info("made slices", table=table, count=min(len(planned), _AT_ONCE_COUNT))
@@ -126,7 +126,7 @@ async def _read_map(connection: asyncpg.Connection, table: str) -> SliceMap:
     )
 
 
-async def _attach(connection: asyncpg.Connection, table: str, bounds: Bounds) -> str:
+async def attach_slice(connection: asyncpg.Connection, table: str, bounds: Bounds) -> str:
     """Create and attach one leaf; ATTACH builds the parent's indexes on it, empty as it is."""
     name = slice_name(table, bounds)
     await connection.execute(

@@ -65,5 +65,12 @@ class AppLog(Table):
             postgresql_ops={"extra_data": "jsonb_path_ops"},
             info=SEALED_ONLY,
         ),
+        Index(
+            "ix_app_logs_message",
+            "message",
+            postgresql_using="gin",
+            postgresql_ops={"message": "gin_trgm_ops"},
+            info=SEALED_ONLY,
+        ),
         {"postgresql_partition_by": "RANGE (created_at)"},
     )

@@ -1,0 +1,86 @@
+"""The sealer: gives past slices their indexes, one at a time, beside everything else."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+import asyncpg
+
+from libs.common.clock import Clock
+from libs.common.runtime import LoopWatch
+from libs.common.telemetry.logs import get_logger
+from libs.common.telemetry.metrics import Metrics
+from services.writer.store.connection import Database
+from services.writer.store.sealing import build, due_slices, finish, is_alone, missing_indexes
+
+log = get_logger(__name__)
+
+PERIOD = timedelta(seconds=10)
+LONGEST_PAUSE = timedelta(minutes=5)
+_AT_ONCE_COUNT = 20
+_LONGEST_ROUND = timedelta(hours=12)
+
+
+@dataclass
+class Sealer:
+    """Runs in every writer; one at a time works. An error is logged and tried again, more rarely.
+
+    What a killed sealer leaves is an index that is not valid: it is built again.
+    """
+
+    database: Database
+    clock: Clock
+    metrics: Metrics
+    grace: timedelta
+
+    async def run(self, stop: asyncio.Event, watch: LoopWatch) -> None:
+        """Work until `stop`, which also ends a build that is under way."""
+        pause = PERIOD
+        while not stop.is_set():
+            watch.beat("sealer", _LONGEST_ROUND)
+            work = asyncio.create_task(self.round(), name="sealing")
+            stopping = asyncio.create_task(stop.wait(), name="sealer's stop")
+            try:
+                await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopping.cancel()
+                work.cancel()
+                outcome = (await asyncio.gather(work, stopping, return_exceptions=True))[0]
+            pause = self._judge(outcome, pause)
+            try:
+                async with asyncio.timeout(pause.total_seconds()):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+        watch.forget("sealer")
+
+    async def round(self) -> int:
+        """Seal what is due; return how many slices were sealed."""
+        connection = await self.database.connect()
+        if not await is_alone(connection):
+            return 0
+        sealed = self.metrics.counter("headwater_slices_sealed_total")
+        leaves = await due_slices(connection, self.clock.now() - self.grace, _AT_ONCE_COUNT)
+        for leaf in leaves:
+            began = self.clock.monotonic()
+            for index in await missing_indexes(connection, leaf):
+                await build(connection, index, leaf)
+            await finish(connection, leaf)
+            sealed.inc()
+            log.info("sealed", slice=leaf, seconds=round(self.clock.monotonic() - began, 3))
+        return len(leaves)
+
+    def _judge(self, outcome: int | BaseException, pause: timedelta) -> timedelta:
+        """Return how long to wait; raises what is no trouble of the database."""
+        if isinstance(outcome, int):
+            return PERIOD
+        if isinstance(outcome, asyncio.CancelledError):
+            return PERIOD  # asked to stop; the server was told to give up the build
+        if not isinstance(
+            outcome, OSError | TimeoutError | asyncpg.PostgresError | asyncpg.InterfaceError
+        ):
+            raise outcome
+        log.warning("sealing failed", error=repr(outcome))
+        if not isinstance(outcome, asyncpg.PostgresError):
+            self.database.drop()
+        return min(2 * pause, LONGEST_PAUSE)
