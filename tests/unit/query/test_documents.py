@@ -6,8 +6,8 @@ from libs.common.db.tables import AppLog
 from services.query.api.log_documents import LogEntry
 from services.query.api.log_parameters import FILTER_PARAMETERS, PAGE_PARAMETERS
 from services.query.domain.log_filters import COLUMNS, RANGES, parse_log_query
+from services.query.store.kinds import LogItem
 from services.query.store.log_conditions import extra_documents
-from services.query.store.logs import LogItem
 
 
 def test_the_three_lists_of_columns_agree() -> None:
