@@ -58,6 +58,8 @@ def create_engine(
         max_overflow=0,
         pool_timeout=limits.connect.total_seconds(),
         pool_pre_ping=True,
+        # Errors are logged; what statements carry is nobody's business there.
+        hide_parameters=True,
         connect_args=options,
     )
 
