@@ -51,6 +51,12 @@ class RefusalWindow:
             self._events -= events
             self._refused -= refused
 
+    def would_trip(self, event_count: int, refused_count: int) -> bool:
+        """Tell whether so many refused of one piece would be too many."""
+        trial = self.copy()
+        trial.add(event_count, refused_count)
+        return trial.is_tripped
+
     @property
     def is_tripped(self) -> bool:
         """Tell whether too large a share was refused."""
