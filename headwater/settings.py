@@ -48,7 +48,8 @@ class StackSettings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_an_address(cls, given: SecretStr | None) -> SecretStr | None:
+        schemes = ("postgresql://", "postgres://")
         # Here, so that it is told at once; the libraries' own messages name no variable.
-        if given is not None and not given.get_secret_value().startswith("postgresql://"):
+        if given is not None and not given.get_secret_value().startswith(schemes):
             raise ValueError("needed is postgresql://user:password@host:port/name")
         return given

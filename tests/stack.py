@@ -22,8 +22,8 @@ from headwater.stack import (
     LocalPostgres,
     PortBook,
     PostgresOptions,
-    end_leftovers,
 )
+from headwater.supervisor.down import take_down
 from headwater.topics import TopicAdmin
 from libs.common.db.migrate import upgrade
 from libs.common.topics import TELEMETRY, Topic
@@ -151,7 +151,8 @@ def make_run_folder() -> Path:
         owner = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():
             for run_folder in {*folder.glob("run"), *folder.glob("*/run")}:
-                asyncio.run(end_leftovers(run_folder))
+                # A supervisor that outlived its test would start again what is ended here.
+                take_down(run_folder.parent)
             shutil.rmtree(folder, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-"))
     made.chmod(0o755)

@@ -4,16 +4,14 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
-import asyncpg
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp
 
 from libs.common.clock import Clock, SystemClock
-from libs.common.db.engine import Timeouts, create_engine
+from libs.common.db.engine import DATABASE_ERRORS, Timeouts, create_engine
 from libs.common.db.migrate import head_revision
 from libs.common.db.slow_sql import log_slow_statements
 from libs.common.http.guards import AccessLog, BodyLimit, SecurityHeaders
@@ -194,7 +192,7 @@ def _readiness(engine: AsyncEngine) -> Readiness:
                 found = (
                     await connection.execute(text("SELECT version_num FROM alembic_version"))
                 ).scalar()
-        except (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_ERRORS as error:
             return {"postgres": type(error).__name__}
         expected = head_revision()
         return {} if found == expected else {"postgres": f"schema is {found}, not {expected}"}

@@ -4,7 +4,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+DATABASE_ERRORS = (
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # what asyncpg raises where a session ends while it is being used; neither of the two above
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+"""All that a database which is away, or goes away, makes our calls raise."""
 
 APPLICATION_SCHEMES = ("postgresql://", "postgres://")
 
@@ -58,6 +71,8 @@ def create_engine(
         max_overflow=0,
         pool_timeout=limits.connect.total_seconds(),
         pool_pre_ping=True,
+        # Errors are logged; what statements carry is nobody's business there.
+        hide_parameters=True,
         connect_args=options,
     )
 

@@ -24,7 +24,10 @@ def configure_logs(service: str, level: str) -> None:
         structlog.stdlib.add_logger_name,
         add_context,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-        structlog.processors.dict_tracebacks,
+        # Without the frames' variables: they hold passwords, and events before their redaction.
+        structlog.processors.ExceptionRenderer(
+            structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        ),
     ]
     structlog.configure(
         processors=[

@@ -4,9 +4,8 @@ import asyncio
 from datetime import timedelta
 from typing import Protocol
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from libs.common.clock import Clock
+from libs.common.db.engine import DATABASE_ERRORS
 from libs.common.runtime import LoopWatch
 from libs.common.telemetry.logs import get_logger
 from services.ingest.domain.ledger import Ledger
@@ -17,7 +16,6 @@ from services.ingest.store.ledger import LedgerStore
 
 log = get_logger(__name__)
 
-DATABASE_ERRORS = (SQLAlchemyError, OSError, TimeoutError)
 _KEPT_TALLIES = timedelta(hours=2)
 
 

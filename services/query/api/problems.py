@@ -54,7 +54,14 @@ _RETRY_AFTER_S = 2
 # connection and login errors, no such database or table (not migrated yet), out of resources,
 # shutdown, canceled, locked, serialisation failures
 _AWAY_SQLSTATES = ("08", "28", "3D", "40", "42P01", "53", "55", "57")
-_AWAY = (OSError, asyncpg.InterfaceError, InterfaceError, OperationalError, PoolTimeout)
+_AWAY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    InterfaceError,
+    OperationalError,
+    PoolTimeout,
+)
 
 
 def problem_of(error: HeadwaterError) -> Problem:
@@ -104,7 +111,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HeadwaterError, on_ours)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
-    for kind in (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    for kind in (DBAPIError, asyncpg.PostgresError, *_AWAY):
         app.add_exception_handler(kind, on_database)
     app.add_exception_handler(Exception, on_anything)
 

@@ -1,10 +1,9 @@
 """How far the writer has stored each Kafka partition."""
 
-import asyncpg
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from libs.common.db.engine import DATABASE_ERRORS
 from libs.common.db.tables import ConsumerOffset
 from services.query.domain.completeness import StoredOffset
 
@@ -14,11 +13,7 @@ _WRITER = "writer"
 class OffsetStore:
     """Reads the writer's offsets."""
 
-    failures: tuple[type[Exception], ...] = (
-        SQLAlchemyError,
-        asyncpg.PostgresError,
-        asyncpg.InterfaceError,
-    )
+    failures: tuple[type[Exception], ...] = DATABASE_ERRORS
     """What reading raises while the database is away."""
 
     def __init__(self, engine: AsyncEngine) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 UNIQUE_VIOLATION = "23505"
 CHECK_VIOLATION = "23514"
 _PROGRAM_LIMIT = "54000"
-_COPY_LINE = re.compile(r"\bline (\d+)")
+_COPY_LINE = re.compile(r"^COPY \S+, line (\d+)", re.MULTILINE)
 
 WINDOW_EVENTS = 1_000
 MOST_REFUSED_SHARE = 0.05
@@ -21,11 +21,15 @@ def is_rows_fault(sqlstate: str) -> bool:
 
 
 def refused_line(context: str | None, row_count: int) -> int | None:
-    """Read from COPY's error context which row it stumbled over, counted from 0; a hint only."""
-    match = _COPY_LINE.search(context or "")
-    if match is None:
+    """Read from COPY's error context which row it stumbled over, counted from 0; a hint only.
+
+    The context goes from the inside out: what was wrong within a JSON value, with a line number of
+    its own and a piece of the value, stands before.
+    """
+    lines = _COPY_LINE.findall(context or "")
+    if not lines:
         return None
-    line = int(match[1]) - 1
+    line = int(lines[-1]) - 1
     return line if 0 <= line < row_count else None
 
 
@@ -50,6 +54,12 @@ class RefusalWindow:
             events, refused = self._pieces.popleft()
             self._events -= events
             self._refused -= refused
+
+    def would_trip(self, event_count: int, refused_count: int) -> bool:
+        """Tell whether so many refused of one piece would be too many."""
+        trial = self.copy()
+        trial.add(event_count, refused_count)
+        return trial.is_tripped
 
     @property
     def is_tripped(self) -> bool:

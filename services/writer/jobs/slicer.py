@@ -7,6 +7,7 @@ from datetime import timedelta
 import asyncpg
 
 from libs.common.clock import Clock
+from libs.common.db.engine import DATABASE_ERRORS
 from libs.common.db.offsets import Fence, read_offsets
 from libs.common.kafka.reader import LogReader, LogUnavailable
 from libs.common.runtime import LoopWatch
@@ -44,7 +45,7 @@ class Slicer:
             watch.beat("slicer", timedelta(minutes=3))
             try:
                 await self.round()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_ERRORS as error:
                 log.warning("slicer round failed", error=repr(error))
                 if not isinstance(error, asyncpg.PostgresError):
                     self.slices.database.drop()

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import asyncpg
 
-from libs.common.db.engine import Timeouts, server_settings
+from libs.common.db.engine import DATABASE_ERRORS, Timeouts, server_settings
 from libs.common.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -61,5 +61,5 @@ class Database:
         try:
             async with asyncio.timeout(1):
                 await connection.close()
-        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except DATABASE_ERRORS:
             connection.terminate()

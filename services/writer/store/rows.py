@@ -1,6 +1,7 @@
 """COPY of rows, and finding the ones that Postgres refuses."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -17,8 +18,11 @@ from services.writer.domain.refusals import (
     refused_line,
 )
 
-PIECE_ROW_COUNT = 256
+PIECE_ROW_COUNT = 1_024
 """Rows at once while refused ones are sought: a piece with one costs about twice its COPY."""
+
+PlacedRow = tuple[Row, Arrival, int]
+"""A row, the batch it came in, and its place there."""
 
 
 class RowsRefused(Exception):
@@ -61,34 +65,40 @@ class Copied:
 async def copy_carefully(
     connection: asyncpg.Connection,
     kind: Kind,
-    rows: Sequence[tuple[Row, Arrival, int]],
-    window: RefusalWindow,
+    rows: Sequence[PlacedRow],
+    windows: Mapping[int, RefusalWindow],
     *,
-    is_last_try: bool,
+    stopping: int | None,
 ) -> Copied:
-    """Copy one partition's rows piece by piece, setting refused ones aside.
+    """Copy rows of all partitions piece by piece, setting refused ones aside.
 
-    Raises TooManyRefused once the window says so, unless it is the last try.
+    Raises TooManyRefused once a partition's window says so, unless that partition is `stopping`.
     """
     copied = Copied()
     for start in range(0, len(rows), PIECE_ROW_COUNT):
         piece = rows[start : start + PIECE_ROW_COUNT]
-        before = len(copied.refused)
-        await _copy_piece(connection, kind, piece, copied)
-        window.add(len(piece), len(copied.refused) - before)
-        if window.is_tripped and not is_last_try:
-            raise TooManyRefused(piece[0][1].partition)
+        counts = Counter(arrival.partition for _, arrival, _ in piece)
+        refused = Counter[int]()
+        async for row in _copy_piece(connection, kind, piece, copied.stored):
+            copied.refused.append(row)
+            partition = row.arrival.partition
+            refused[partition] += 1
+            if partition != stopping and windows[partition].would_trip(
+                counts[partition], refused[partition]
+            ):
+                raise TooManyRefused(partition)
+        for partition, count in counts.items():
+            windows[partition].add(count, refused[partition])
     return copied
 
 
 async def _copy_piece(
     connection: asyncpg.Connection,
     kind: Kind,
-    piece: Sequence[tuple[Row, Arrival, int]],
-    copied: Copied,
-) -> None:
-    partition = piece[0][1].partition
-    stored = copied.stored.setdefault(partition, [])
+    piece: Sequence[PlacedRow],
+    stored: dict[int, list[Row]],
+) -> AsyncIterator[RefusedRow]:
+    """Store a piece and yield the rows of it that are refused."""
     waiting = [list(piece)]
     while waiting:
         some = waiting.pop()
@@ -112,8 +122,7 @@ async def _copy_piece(
                 if derived[1] != row[1]:
                     waiting.append([(derived, arrival, position)])
                     continue
-            copied.refused.append(
-                RefusedRow(kind, row, arrival, position, error.reason, error.sqlstate)
-            )
+            yield RefusedRow(kind, row, arrival, position, error.reason, error.sqlstate)
         else:
-            stored.extend(plain)
+            for row, arrival, _ in some:
+                stored.setdefault(arrival.partition, []).append(row)

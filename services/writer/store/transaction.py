@@ -9,7 +9,6 @@ import asyncpg
 
 from libs.common.clock import Clock
 from libs.common.db.offsets import Advance, Fence, claim_offsets, stop_partition
-from libs.common.events.records import Row
 from libs.common.kafka.consumer import Fenced
 from libs.common.kafka.positions import Take
 from libs.common.kafka.records import record_time
@@ -24,7 +23,7 @@ from services.writer.store.batches import add_batches, find_known_batches
 from services.writer.store.counts import add_ledger, add_slice_counts
 from services.writer.store.failpoints import Failpoint
 from services.writer.store.letters import add_letters, mark_replayed
-from services.writer.store.rows import RowsRefused, copy_carefully, copy_rows
+from services.writer.store.rows import PlacedRow, RowsRefused, copy_carefully, copy_rows
 
 CAREFUL_FOR = timedelta(seconds=30)
 """After a refused row, go straight to small pieces: a failed COPY of all is lost work."""
@@ -165,16 +164,11 @@ class StoringTransaction:
         counts: SliceCounts = {}
         refused: list[RefusedRow] = []
         for at, kind in enumerate(KINDS):
-            for partition, rows in _placed_rows(arrivals, at).items():
-                copied = await copy_carefully(
-                    connection,
-                    kind,
-                    rows,
-                    windows[partition],
-                    is_last_try=partition == care.stopping,
-                )
-                count_rows(slices[kind.table], copied.stored, counts)
-                refused += copied.refused
+            copied = await copy_carefully(
+                connection, kind, _placed_rows(arrivals, at), windows, stopping=care.stopping
+            )
+            count_rows(slices[kind.table], copied.stored, counts)
+            refused += copied.refused
         if refused:
             self._be_careful()
         return counts, refused
@@ -220,13 +214,12 @@ def _count_undecodable(
             raise TooManyRefused(record.partition)
 
 
-def _placed_rows(
-    arrivals: Sequence[Arrival], kind_at: int
-) -> dict[int, list[tuple[Row, Arrival, int]]]:
+def _placed_rows(arrivals: Sequence[Arrival], kind_at: int) -> list[PlacedRow]:
     """Collect the rows of one kind with the batch and the place that each came from."""
-    collected: dict[int, list[tuple[Row, Arrival, int]]] = {}
+    collected: list[PlacedRow] = []
     for arrival in arrivals:
         first = sum(len(rows) for rows in arrival.rows[:kind_at])
-        for position, row in enumerate(arrival.rows[kind_at], first):
-            collected.setdefault(arrival.partition, []).append((row, arrival, position))
+        collected += [
+            (row, arrival, position) for position, row in enumerate(arrival.rows[kind_at], first)
+        ]
     return collected

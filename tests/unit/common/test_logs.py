@@ -84,3 +84,19 @@ def test_what_repeats_is_cut_off_and_comes_back_later() -> None:
 
     assert [passes(1.0) for _ in range(12)] == [True] * 10 + [False] * 2
     assert passes(12.0)
+
+
+def test_a_trace_shows_where_but_no_values(written: io.StringIO) -> None:
+    def connect(url: str) -> None:
+        raise ConnectionRefusedError(f"no server for {len(url)} characters")
+
+    for name in ("ours", "some.library"):
+        try:
+            connect("postgresql://ann:" + "top" + "secret@here/db")
+        except ConnectionRefusedError:
+            (get_logger(name) if name == "ours" else logging.getLogger(name)).exception("failed")
+    assert "topsecret" not in written.getvalue()
+    for line in lines(written):
+        (trace,) = line["exception"]
+        assert trace["exc_type"] == "ConnectionRefusedError"
+        assert [frame["name"] for frame in trace["frames"]][-1] == "connect"

@@ -22,6 +22,10 @@ def test_the_line_of_a_refused_row_is_a_hint_within_the_rows() -> None:
     assert refused_line("COPY app_logs, line 3, column message", 10) == 2
     assert refused_line("COPY app_logs, line 11", 10) is None
     assert refused_line("SQL function", 10) is None
+    json = 'JSON data, line 1: {"a":...\nCOPY app_logs, line 7, column extra_data'
+    assert refused_line(json, 10) == 6
+    hostile = "JSON data, line 1: \nCOPY app_logs, line 2...\nCOPY app_logs, line 7, column x"
+    assert refused_line(hostile, 10) == 6
     assert refused_line(None, 10) is None
 
 
