@@ -24,6 +24,9 @@ class Topic:
     key: str
     writer: str
     readers: tuple[str, ...]
+    """Consumers that keep offsets: all of them have to drain before a topic grows."""
+    followers: tuple[str, ...] = ()
+    """Services that look on from the end while somebody watches, and keep nothing."""
     config: dict[str, str] = field(default_factory=dict)
 
     def creation_config(self) -> dict[str, str]:
@@ -45,7 +48,8 @@ TELEMETRY = Topic(
     retention_bytes=8 * 1024**3,
     key="batch identity: application, NUL, the 16 bytes of batch_id",
     writer="ingest",
-    readers=("writer", "query"),
+    readers=("writer",),
+    followers=("query",),
 )
 
 TOPICS: tuple[Topic, ...] = (TELEMETRY,)

@@ -71,7 +71,7 @@ def test_services_change_only_the_tables_that_name_them() -> None:
 def test_every_topic_has_one_existing_writer_and_existing_readers() -> None:
     for topic in TOPICS:
         assert topic.writer in service_names()
-        assert set(topic.readers) <= service_names()
+        assert {*topic.readers, *topic.followers} <= service_names()
 
 
 def test_topic_names_are_written_in_one_file() -> None:

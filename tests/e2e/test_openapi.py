@@ -26,6 +26,8 @@ CHECKS = [
 ]
 # Using these ends what the other requests need: the caller's session, token or user.
 ENDS_THE_CALLER = {"/api/v1/auth/logout"}
+# Needs Kafka, which is not at hand here, and its answer never ends.
+ENDLESS = {"/api/v1/logging/logs/tail"}
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def _try_all(house: House, token: str, mode: GenerationMode) -> None:
     for found in schemathesis.openapi.from_dict(document).get_all_operations():
         assert isinstance(found, Ok), found
         operation = found.ok()
-        if operation.path in ENDS_THE_CALLER:
+        if operation.path in ENDS_THE_CALLER | ENDLESS:
             continue
 
         @settings(
