@@ -115,7 +115,7 @@ def value_span(text: str, start: int, header: str) -> tuple[int, int] | None:
         end = _plain_end(text, start)
     if end <= start or (end - start <= _LONGEST_ABSENT and text[start:end].lower() in _ABSENT):
         return None
-    return (start, end) if _SUBSTANCE.search(text, start, end) else None
+    return (start, end) if first.isalnum() or _SUBSTANCE.search(text, start, end) else None
 
 
 def _quoted(text: str, start: int, escape: str, quote: str) -> tuple[int, int] | None:

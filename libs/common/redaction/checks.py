@@ -21,7 +21,9 @@ _NUMBER = (
     r"|[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{4}|[0-9]{4} [0-9]{6} [0-9]{4,5}"
     r"|[0-9]{4}-[0-9]{6}-[0-9]{4,5}"
 )
-_ONE_NUMBER = re.compile(f"{_NUMBER}|[0-9]{{13,19}}")
+ORDINARY_NUMBER = f"{_NUMBER}|[0-9]{{13,19}}"
+"""One card or dashed SSN as people write it, digits and separators only."""
+_ONE_NUMBER = re.compile(ORDINARY_NUMBER)
 _SHAPES = re.compile(f"{_NUMBER}|[0-9]{{13,}}")
 _MAX_GROUPS = 16
 _SSN_LENGTH = 11
@@ -72,6 +74,16 @@ class DigitCheck:
                 return passes_luhn(digits)
         return False
 
+    def rule_of(self, number: str) -> str | None:
+        """Say which rule a number of ordinary shape (`ORDINARY_NUMBER`) falls under, if any."""
+        if len(number) == _SSN_LENGTH and number[3] == "-":
+            return "ssn"
+        if "-" in number:
+            number = number.replace("-", "")
+        elif " " in number:
+            number = number.replace(" ", "")
+        return "card" if self.is_card(number) else None
+
     def __call__(self, text: str, start: int, end: int) -> Found:
         """Return the cards and SSNs of a run."""
         whole = self._whole(text, start, end)
@@ -99,16 +111,11 @@ class DigitCheck:
         stop = match.end()
         if text[stop:end].strip(" -") or touches_after(text, stop):
             return None
-        if stop - start == _SSN_LENGTH and text[start + 3] == "-":
-            return start, stop, "ssn"
         number = match.group()
-        if "-" in number:
-            if text[start - 1 : start] == "-":
-                return None
-            number = number.replace("-", "")
-        elif " " in number:
-            number = number.replace(" ", "")
-        return (start, stop, "card") if self.is_card(number) else None
+        rule = self.rule_of(number)
+        if rule == "card" and "-" in number and text[start - 1 : start] == "-":
+            return None
+        return (start, stop, rule) if rule else None
 
     def _long(self, text: str, start: int, end: int) -> Found:
         """Find numbers of the usual shapes in a long run, such as a dump of numbers."""

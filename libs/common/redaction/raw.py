@@ -6,6 +6,7 @@ text that is not ASCII) is left to the walk over the decoded event. Both ways an
 property test compares them.
 """
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from itertools import accumulate
 
 import msgspec
 
+from libs.common.redaction.checks import ORDINARY_NUMBER
 from libs.common.redaction.names import NameTest, Verdict, is_name
 from libs.common.redaction.prefilter import Prefilter
 from libs.common.redaction.texts import TextRedactor, stands_apart
@@ -21,16 +23,20 @@ from libs.common.redaction.texts import TextRedactor, stands_apart
 Raw = bytes | msgspec.Raw
 
 _KEY_AND_TEXT = b'":"'
+_NUMBER_TEXT = re.compile(f'"({ORDINARY_NUMBER})"'.encode())
 _KEY_CACHE_COUNT = 4096
 _LONGEST_TOKEN = 4096  # longer texts are cheaper to decode once than to cut out for each hit
-_LONGEST_NAME = 80
 _ODD = -2
 _QUOTE = 0x22
 _KEY_ENDS = b": \t\r\n"
 _BACKSLASH = 0x5C
 _STRUCTURE = b" \t\r\n:,[]{}-+.0123456789truefalsnE"
 
-Patch = tuple[list[tuple[int, int]], int]  # spans that become the mark, and where to go on
+Token = tuple[int, int, str]  # the quotes around a text that is no key, and the text itself
+Patch = tuple[list[tuple[int, int]], int, Token | None]
+"""Spans that become the mark, where to go on, and the text that they lie in."""
+
+_NO_TOKEN: Token = (0, -1, "")
 
 
 @dataclass
@@ -51,6 +57,7 @@ class RawRedactor:
         self._verdict = names.verdict
         self._texts = texts
         self._ask = texts.ask
+        self._number_rule = texts.number_rule
         self._masked_keys: set[bytes] = set()  # with their opening quote
         self._text_mark = mark
         self._mark = mark.encode()
@@ -93,15 +100,18 @@ class RawRedactor:
         self, body: bytes, spans: tuple[int, int, int, int], pieces: list[bytes], counted: list[str]
     ) -> tuple[int, int]:
         """Cut the secrets out of one event; return the first hit behind it, or `_ODD`."""
-        done, end, start, stop = spans
+        first, end, start, stop = spans
+        if not self._plain:
+            return 0, _ODD
+        done = first
         search = self._search
+        token = _NO_TOKEN
         while 0 <= start < end:
-            if not self._plain:
-                return 0, _ODD
             resume = -1
             if body.startswith(_KEY_AND_TEXT, stop):
                 # The shape of most secrets: a key that ends with the word, and a text under it.
-                opening = body.rfind(b'"', max(0, start - _LONGEST_NAME), start)
+                # One search back for each text that ends so, hence linear over the body.
+                opening = body.rfind(b'"', first, start)
                 name = body[opening:stop]
                 if name in self._masked_keys:
                     begin = stop + 3
@@ -114,10 +124,14 @@ class RawRedactor:
                         done = resume
                         counted.append("name")
             if resume < 0:
-                patch = self._patch(body, start, stop, counted)
+                if stop - 1 > token[1]:
+                    patch = self._patch(body, start, stop, counted)
+                else:  # another secret of the same text, a URL for one
+                    patch = self._cut(token, start, stop, counted)
                 if patch is None:
                     return 0, _ODD
-                cuts, resume = patch
+                cuts, resume, found_in = patch
+                token = found_in or _NO_TOKEN
                 for begin, close in cuts:
                     pieces += (body[done:begin], self._mark)
                     done = close
@@ -129,7 +143,11 @@ class RawRedactor:
     def _patch(self, body: bytes, start: int, stop: int, counted: list[str]) -> Patch | None:
         """Return the spans that a hit turns into the mark and where to go on; or not plain."""
         lead = body[start]
-        if lead >= 0x80 or lead == _BACKSLASH:
+        if lead == _QUOTE:
+            patch = self._number(body, start, counted)
+            if patch is not None:
+                return patch
+        elif lead >= 0x80 or lead == _BACKSLASH:
             return None
         core = start + 1 if lead == _QUOTE else start
         opening = body.rfind(b'"', max(0, core - _LONGEST_TOKEN), core)
@@ -146,21 +164,42 @@ class RawRedactor:
         if (is_key or is_name(text)) and self._verdict(text) is not Verdict.KEEP:
             # A name that is a value may name the value beside it: `{"name": …, "value": …}`.
             return self._under_key(body, (opening, closing), text, counted) if is_key else None
-        # a hit may begin with the quote before the text
-        found, resume = self._ask(text, max(0, start - opening - 1), stop - opening - 1)
-        if not found:
-            return [], max(opening + 1 + resume, start + 1)
-        if is_key or text[:1] in "{[":
+        patch = self._cut((opening, closing, text), start, stop, counted)
+        if patch is not None and (is_key or text[:1] in "{["):
+            return None if patch[0] else (*patch[:2], None)
+        return patch
+
+    def _number(self, body: bytes, start: int, counted: list[str]) -> Patch | None:
+        """Patch a text that is a card's number or an SSN and nothing else, told by one match."""
+        match = _NUMBER_TEXT.match(body, start)
+        if match is None or body[start - 1] == _BACKSLASH:
             return None
+        begin, close = match.span(1)
+        if body[close + 1] in _KEY_ENDS:
+            return None
+        rule = self._number_rule(str(body[begin:close], "ascii"))
+        if rule is None:
+            return None
+        counted.append(rule)
+        return [(begin, close)], close, None
+
+    def _cut(self, token: Token, start: int, stop: int, counted: list[str]) -> Patch | None:
+        """Ask the rules about a hit in a text; None where secrets may touch."""
+        opening, _, text = token
+        first = opening + 1
+        # a hit may begin with the quote before the text
+        found, resume = self._ask(text, max(0, start - first), stop - first)
+        resume += first
+        if resume <= start:
+            resume = start + 1
         spans = []
         for begin, close, rule in found:
             if not stands_apart(text, begin, close):
-                return None  # secrets may touch: the walk looks again behind the mark
-            if text[begin:close] == self._text_mark:
-                continue
-            spans.append((opening + 1 + begin, opening + 1 + close))
-            counted.append(rule)
-        return spans, max(opening + 1 + resume, start + 1)
+                return None  # the walk looks again behind the mark
+            if text[begin:close] != self._text_mark:
+                spans.append((first + begin, first + close))
+                counted.append(rule)
+        return spans, resume, token
 
     def _under_key(
         self, body: bytes, key: tuple[int, int], text: str, counted: list[str]
@@ -179,6 +218,6 @@ class RawRedactor:
         if b"\\" in value:
             return None
         if value in self._absent:
-            return [], close
+            return [], close, None
         counted.append("name")
-        return [(begin, close)], close
+        return [(begin, close)], close, None

@@ -12,14 +12,14 @@ from libs.common.redaction.rules import Rules
 
 _LETTERED = {"eyj": "jwt", "bea": "bearer", "bas": "basic"}
 _MAX_PASSES = 8
-_APART = frozenset(("", *" \t,;:=&@'<>()"))
+_APART = frozenset(" \t,;:=&@'<>()")
 _EDGE = b"\x00"
 Found = list[tuple[int, int, str]]
 
 
 def stands_apart(text: str, start: int, stop: int) -> bool:
     """Tell whether what stands beside a secret cannot be part of another one."""
-    return text[max(0, start - 1) : start] in _APART and text[stop : stop + 1] in _APART
+    return (start == 0 or text[start - 1] in _APART) and (stop >= len(text) or text[stop] in _APART)
 
 
 class TextRedactor:
@@ -33,6 +33,7 @@ class TextRedactor:
         self._patterns: dict[str, tuple[re.Pattern[str], Check]] = {
             one.name: (re.compile(one.pattern, one.flags), one.check) for one in rules.patterns
         }
+        self.number_rule = rules.digits.rule_of
         self.has_custom = bool(rules.custom)
         self._custom = [(one.name, compile_bytes(one.re2_pattern)) for one in rules.custom]
 
