@@ -30,7 +30,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.\-\[\]]*")
 _SUBSTANCE = re.compile(f"[A-Za-z0-9{OTHER}]")
 _MAY_OPEN = frozenset("\"'`\\bBrRuUfF")
 _CODE = frozenset(":/=")
-_OPENING = ("{", "[", "(")
+_OPENING = frozenset("{[(")
 _LONGEST_BRACKET = 65_536
 
 
@@ -46,8 +46,11 @@ class AssignmentRule:
 
     def find(self, text: str, start: int, word_end: int) -> tuple[int, int] | None:
         """Return the span of the secret that the word at `start` announces, or nothing."""
-        tail = self._tail.match(text, word_end)
-        match = self._sign.match(text, tail.end() if tail else word_end)
+        tail_end = word_end
+        if text[word_end : word_end + 1] != "=":
+            tail = self._tail.match(text, word_end)
+            tail_end = tail.end() if tail else word_end
+        match = self._sign.match(text, tail_end)
         if match is None:
             return self._markup_or_flag(text, start, word_end)
         name = _full_name(text, start)
@@ -152,7 +155,7 @@ def _header_end(text: str, start: int, header: str) -> int | None:
 
 def _plain_end(text: str, start: int) -> int:
     end = start
-    if text.startswith(_OPENING, start):
+    if text[start : start + 1] in _OPENING:
         end = _bracket_end(text, start)
     match = _PLAIN_VALUE.match(text, end)
     if match is None:

@@ -14,7 +14,7 @@ Span = tuple[int, int]
 Found = list[tuple[int, int, str]]  # where from, where to, by which rule
 Check = Callable[[str, int, int], Found]
 
-_DOUBLED = str.maketrans("0123456789", "0246813579")
+_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 _DIGITS = re.compile(r"[0-9]+")
 _NUMBER = (
     r"[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{4} [0-9]{4} [0-9]{4} [0-9]{4}"
@@ -48,9 +48,8 @@ class CardRange:
 
 def passes_luhn(digits: str) -> bool:
     """Say whether the check digit of a card number is right."""
-    single = digits[-1::-2].encode()
-    double = digits[-2::-2].translate(_DOUBLED).encode()
-    return (sum(single) + sum(double) - 48 * len(digits)) % 10 == 0
+    codes = digits.encode()
+    return (sum(codes[-1::-2]) + sum(codes[-2::-2].translate(_DOUBLED)) - 48 * len(codes)) % 10 == 0
 
 
 def passes_mod97(account: str) -> bool:

@@ -1,13 +1,15 @@
 """Compiles the patterns that run over bytes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import re2
 
 _MAX_DFA_BYTES = 64 << 20
 
-Search = Callable[[bytes, int], tuple[int, int]]
+Search = Callable[[bytes, int, int], Sequence[tuple[int, int]]]
+"""`search(data, start, stop)[0]` is the span of the first match there, `(-1, -1)` for none."""
 
 
 def compile_bytes(pattern: str) -> Any:
@@ -21,16 +23,10 @@ def compile_bytes(pattern: str) -> Any:
 
 
 def compile_search(pattern: str) -> Search:
-    """Return a search from a position that answers with a span, `(-1, -1)` for nothing.
+    """Return a search between two positions.
 
-    It calls the binding below the wrapper: a match object costs 1.0 us where the search itself
-    takes 0.5, and the gateway searches once for each secret.
+    It is the binding below the wrapper, without a function of ours around it: a match object costs
+    1.0 us where the search itself takes 0.5, and the gateway searches once for each secret.
     """
-    match = compile_bytes(pattern)._regexp.Match
-    unanchored = re2._Anchor.UNANCHORED
-
-    def search(data: bytes, position: int) -> tuple[int, int]:
-        span: tuple[int, int] = match(unanchored, data, position, len(data))[0]
-        return span
-
+    search: Search = partial(compile_bytes(pattern)._regexp.Match, re2._Anchor.UNANCHORED)
     return search

@@ -16,7 +16,7 @@ _LONGEST_NAME = 512
 
 def is_name(text: str) -> bool:
     """Say whether a text could name something: `X-Api-Key`, `user[password]`, not a sentence."""
-    return _NAME.fullmatch(text) is not None
+    return "/" not in text and " " not in text and _NAME.fullmatch(text) is not None
 
 
 class Verdict(Enum):

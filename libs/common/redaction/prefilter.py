@@ -16,4 +16,4 @@ class Prefilter:
 
     def suspects(self, body: bytes) -> bool:
         """Return False when nothing in this JSON text can be changed by redaction."""
-        return self.search(body, 0)[1] >= 0
+        return self.search(body, 0, len(body))[0][1] >= 0

@@ -26,14 +26,13 @@ _KEY_AND_TEXT = b'":"'
 _NUMBER_TEXT = re.compile(f'"({ORDINARY_NUMBER})"'.encode())
 _KEY_CACHE_COUNT = 4096
 _LONGEST_TOKEN = 4096  # longer texts are cheaper to decode once than to cut out for each hit
-_ODD = -2
 _QUOTE = 0x22
 _KEY_ENDS = b": \t\r\n"
 _BACKSLASH = 0x5C
 _STRUCTURE = b" \t\r\n:,[]{}-+.0123456789truefalsnE"
 
 Token = tuple[int, int, str]  # the quotes around a text that is no key, and the text itself
-Patch = tuple[list[tuple[int, int]], int, Token | None]
+Patch = tuple[list[tuple[int, int]], int, Token]
 """Spans that become the mark, where to go on, and the text that they lie in."""
 
 _NO_TOKEN: Token = (0, -1, "")
@@ -63,7 +62,7 @@ class RawRedactor:
         self._mark = mark.encode()
         self._absent = (b"", self._mark)
         # Patterns of an installation may overlap the built-in ones; only the walk joins spans.
-        self._plain = not texts.has_custom
+        self._is_plain = not texts.has_custom
 
     def redact(self, events: Sequence[Raw], hits: Counter[str]) -> RawResult:
         """Return the redacted raw text of each dirty event, and which ones need the walk.
@@ -73,72 +72,65 @@ class RawRedactor:
         result = RawResult()
         search = self._search
         body = b",".join(events)
-        start, stop = search(body, 0)
+        size = len(body)
+        start, stop = search(body, 0, size)[0]
         if stop < 0:
             return result
         firsts = list(accumulate([len(event) + 1 for event in events], initial=0))
         counted: list[str] = []
         while stop >= 0:
             index = bisect_right(firsts, start) - 1
-            end = firsts[index + 1] - 1
+            done, end = firsts[index], firsts[index + 1] - 1
             if start == end:  # a hit over the edge of two events
-                start, stop = search(body, end + 1)
+                start, stop = search(body, end + 1, size)[0]
                 continue
             before = len(counted)
             pieces: list[bytes] = []
-            start, stop = self._event(body, (firsts[index], end, start, stop), pieces, counted)
-            if stop == _ODD:
-                result.odd.append(index)
-                del counted[before:]
-                start, stop = search(body, end)
-            elif pieces:
-                result.patched[index] = b"".join(pieces)
-        hits.update(counted)
-        return result
-
-    def _event(
-        self, body: bytes, spans: tuple[int, int, int, int], pieces: list[bytes], counted: list[str]
-    ) -> tuple[int, int]:
-        """Cut the secrets out of one event; return the first hit behind it, or `_ODD`."""
-        first, end, start, stop = spans
-        if not self._plain:
-            return 0, _ODD
-        done = first
-        search = self._search
-        token = _NO_TOKEN
-        while 0 <= start < end:
-            resume = -1
-            if body.startswith(_KEY_AND_TEXT, stop):
-                # The shape of most secrets: a key that ends with the word, and a text under it.
+            token = _NO_TOKEN
+            while 0 <= start < end:
+                # A call for every hit would cost as much as finding it, so the commonest shape is
+                # dealt with here: a key that is known to hold a secret, and a text under it.
                 # One search back for each text that ends so, hence linear over the body.
-                opening = body.rfind(b'"', first, start)
-                name = body[opening:stop]
-                if name in self._masked_keys:
+                opening = body.rfind(b'"', done, start) if body[stop : stop + 3] == b'":"' else -1
+                if opening >= 0 and body[opening:stop] in self._masked_keys:
                     begin = stop + 3
                     resume = body.find(b'"', begin)
                     value = body[begin:resume]
                     if b"\\" in value or body[opening - 1] == _BACKSLASH:
-                        return 0, _ODD
-                    if value not in self._absent:
+                        break
+                    if value and value != self._mark:
                         pieces += (body[done:begin], self._mark)
                         done = resume
                         counted.append("name")
-            if resume < 0:
-                if stop - 1 > token[1]:
-                    patch = self._patch(body, start, stop, counted)
-                else:  # another secret of the same text, a URL for one
-                    patch = self._cut(token, start, stop, counted)
-                if patch is None:
-                    return 0, _ODD
-                cuts, resume, found_in = patch
-                token = found_in or _NO_TOKEN
-                for begin, close in cuts:
-                    pieces += (body[done:begin], self._mark)
-                    done = close
-            start, stop = search(body, resume)
-        if pieces:
-            pieces.append(body[done:end])
-        return start, stop
+                else:
+                    patch = self._look(body, (start, stop), token, counted)
+                    if patch is None:
+                        break
+                    cuts, resume, token = patch
+                    for begin, close in cuts:
+                        pieces += (body[done:begin], self._mark)
+                        done = close
+                start, stop = search(body, resume, size)[0]
+            else:
+                if pieces:
+                    pieces.append(body[done:end])
+                    result.patched[index] = b"".join(pieces)
+                continue
+            result.odd.append(index)
+            del counted[before:]
+            start, stop = search(body, end, size)[0]
+        hits.update(counted)
+        return result
+
+    def _look(
+        self, body: bytes, hit: tuple[int, int], token: Token, counted: list[str]
+    ) -> Patch | None:
+        if not self._is_plain:
+            return None  # and so no key is ever known
+        start, stop = hit
+        if stop - 1 <= token[1]:  # another secret of the same text, a URL for one
+            return self._cut(token, start, stop, counted)
+        return self._patch(body, start, stop, counted)
 
     def _patch(self, body: bytes, start: int, stop: int, counted: list[str]) -> Patch | None:
         """Return the spans that a hit turns into the mark and where to go on; or not plain."""
@@ -166,7 +158,7 @@ class RawRedactor:
             return self._under_key(body, (opening, closing), text, counted) if is_key else None
         patch = self._cut((opening, closing, text), start, stop, counted)
         if patch is not None and (is_key or text[:1] in "{["):
-            return None if patch[0] else (*patch[:2], None)
+            return None if patch[0] else (*patch[:2], _NO_TOKEN)
         return patch
 
     def _number(self, body: bytes, start: int, counted: list[str]) -> Patch | None:
@@ -181,7 +173,7 @@ class RawRedactor:
         if rule is None:
             return None
         counted.append(rule)
-        return [(begin, close)], close, None
+        return [(begin, close)], close, _NO_TOKEN
 
     def _cut(self, token: Token, start: int, stop: int, counted: list[str]) -> Patch | None:
         """Ask the rules about a hit in a text; None where secrets may touch."""
@@ -218,6 +210,6 @@ class RawRedactor:
         if b"\\" in value:
             return None
         if value in self._absent:
-            return [], close, None
+            return [], close, _NO_TOKEN
         counted.append("name")
-        return [(begin, close)], close, None
+        return [(begin, close)], close, _NO_TOKEN

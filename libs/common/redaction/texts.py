@@ -78,11 +78,12 @@ class TextRedactor:
         found: Found = []
         for name, pattern in self._custom:
             found += ((m.start() - 1, m.end() - 1, name) for m in pattern.finditer(data[:-1], 1))
-        start, end = self._search(data, 0)
+        size = len(data)
+        start, end = self._search(data, 0, size)[0]
         while end >= 0:
             hits, resume = self.ask(text, max(0, start - 1), end - 1)
             found += hits
-            start, end = self._search(data, max(resume, start) + 1)
+            start, end = self._search(data, max(resume, start) + 1, size)[0]
         return found
 
     def ask(self, text: str, start: int, end: int) -> tuple[Found, int]:
