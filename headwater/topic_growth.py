@@ -35,9 +35,11 @@ class Growth:
     readers: Sequence[str]
     """Consumers that have to drain, by their names in `consumer_offsets`."""
     deadline: timedelta = timedelta(minutes=2)
-    """For each of the two waits."""
+    """For each of the two waits before anything changes."""
     assume_dead: bool = False
     """Do not wait for gateways that fell silent without saying goodbye."""
+    resume: timedelta = timedelta(seconds=30)
+    """For gateways to publish again."""
 
 
 async def grow_topic(
@@ -57,15 +59,22 @@ async def grow_topic(
     await _pause(connection, growth.topic)
     try:
         tell("Gateways answer 503 now; waiting until all of them have paused")
-        await _wait(growth, lambda: _gateways_not_paused(connection, growth))
+        await _wait(growth.deadline, lambda: _gateways_not_paused(connection, growth))
         tell("Waiting until everything published is stored")
-        await _wait(growth, lambda: _readers_behind(connection, admin, growth))
+        await _wait(growth.deadline, lambda: _readers_behind(connection, admin, growth))
         if growth.partition_count > state.partition_count:
             await admin.add_partitions(growth.topic, growth.partition_count)
         await _begin_new_partitions(connection, admin, growth)
     finally:
         await _go_on(connection, growth.topic)
-    tell(f"{growth.topic} has {growth.partition_count} partitions; gateways go on")
+    tell(f"{growth.topic} has {growth.partition_count} partitions; waiting until gateways go on")
+    try:
+        await _wait(growth.resume, lambda: _gateways_still_paused(connection))
+    except StackError as error:
+        # The growth itself is done; one that is slow, or gone without a word, goes on by itself.
+        tell(f"Done, but {error}")
+    else:
+        tell("Gateways publish again")
 
 
 async def _pause(connection: asyncpg.Connection, topic: str) -> None:
@@ -80,8 +89,8 @@ async def _go_on(connection: asyncpg.Connection, topic: str) -> None:
     await connection.execute("DELETE FROM topic_pauses WHERE topic = $1", topic)
 
 
-async def _wait(growth: Growth, what_is_missing: Callable[[], Awaitable[list[str]]]) -> None:
-    until = time.monotonic() + growth.deadline.total_seconds()
+async def _wait(limit: timedelta, what_is_missing: Callable[[], Awaitable[list[str]]]) -> None:
+    until = time.monotonic() + limit.total_seconds()
     while missing := await what_is_missing():
         if time.monotonic() >= until:
             raise StackError(f"gave up waiting for: {', '.join(missing)}")
@@ -89,24 +98,38 @@ async def _wait(growth: Growth, what_is_missing: Callable[[], Awaitable[list[str
 
 
 async def _gateways_not_paused(connection: asyncpg.Connection, growth: Growth) -> list[str]:
-    rows = await connection.fetch(
+    heard_within = SIGN_OF_LIFE if growth.assume_dead else FORGOTTEN
+    return [
+        f"gateway {row['instance']}"
+        + ("" if row["lives"] else " (silent; --assume-dead if it surely does not run)")
+        for row in await _gateways(connection, is_paused=False, heard_within=heard_within)
+    ]
+
+
+async def _gateways_still_paused(connection: asyncpg.Connection) -> list[str]:
+    rows = await _gateways(connection, is_paused=True, heard_within=SIGN_OF_LIFE)
+    return [f"gateway {row['instance']}" for row in rows]
+
+
+async def _gateways(
+    connection: asyncpg.Connection, *, is_paused: bool, heard_within: timedelta
+) -> list[asyncpg.Record]:
+    """Return the gateways that have not ended, and whether each still shows signs of life."""
+    rows: list[asyncpg.Record] = await connection.fetch(
         """
         SELECT DISTINCT instance, flushed_at > now() - $1::interval AS lives
         FROM gateway_boots AS boot
-        WHERE ended_at IS NULL AND NOT is_paused AND flushed_at > now() - $2::interval
+        WHERE ended_at IS NULL AND is_paused = $3 AND flushed_at > now() - $2::interval
             AND NOT EXISTS (
                 SELECT FROM gateway_boots AS successor
                 WHERE successor.instance = boot.instance AND successor.started_at > boot.started_at
             )
         """,
         SIGN_OF_LIFE,
-        SIGN_OF_LIFE if growth.assume_dead else FORGOTTEN,
+        heard_within,
+        is_paused,
     )
-    return [
-        f"gateway {row['instance']}"
-        + ("" if row["lives"] else " (silent; --assume-dead if it surely does not run)")
-        for row in rows
-    ]
+    return rows
 
 
 async def _readers_behind(

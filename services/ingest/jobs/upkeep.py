@@ -22,6 +22,11 @@ _KEPT_TALLIES = timedelta(hours=2)
 class Pausable(Protocol):
     """A producer that can be made to let go of everything it holds."""
 
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether it can publish."""
+        ...
+
     async def pause(self) -> None:
         """Afterwards nothing it held can still reach Kafka."""
         ...
@@ -56,7 +61,7 @@ class Upkeep:
                 if now >= due_flush:
                     await self.flush(clock)
                     due_flush = now + self._settings.ledger_flush.total_seconds()
-                await self._acknowledge_pause(publisher, clock)
+                await self._acknowledge_pause(publisher, producer, clock)
             except DATABASE_ERRORS as error:
                 log.warning("postgres does not answer", error=repr(error)[:300])
             await asyncio.sleep(1)
@@ -94,9 +99,13 @@ class Upkeep:
             log.info("publishing goes on")
             publisher.paused_reason = None
 
-    async def _acknowledge_pause(self, publisher: BatchPublisher, clock: Clock) -> None:
+    async def _acknowledge_pause(
+        self, publisher: BatchPublisher, producer: Pausable, clock: Clock
+    ) -> None:
         """Say what this process does about a pause, again until the database has it."""
         is_paused = publisher.paused_reason is not None
+        if self._has_acknowledged and not producer.is_ready:
+            is_paused = True  # it goes on once it really can
         if is_paused != self._has_acknowledged:
             await self._store.acknowledge_pause(is_paused=is_paused, now=clock.now())
             self._has_acknowledged = is_paused

@@ -112,7 +112,12 @@ async def test_growth_waits_for_gateways_and_for_what_is_not_stored(
         (state,) = await admin.states([growth.topic])
         assert state.partition_count == 3
         await store(other, admin, growth.topic, 2)
+        await eventually(lambda: asyncio.sleep(0, len(told) == 3))
+        await asyncio.sleep(0.5)
+        assert not growing.done()  # the gateway has not said that it publishes again
+        await other.execute("UPDATE gateway_boots SET is_paused = false")
         await growing
+        assert told[-1] == "Gateways publish again"
     finally:
         growing.cancel()
         await other.close()
