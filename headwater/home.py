@@ -74,6 +74,14 @@ class Home:
         held.flush()
         return held
 
+    def is_held_by(self, held: IO[str]) -> bool:
+        """Say whether a held lock is still this home's: not after the folder was deleted."""
+        try:
+            there = (self.path / "lock").stat()
+        except OSError:
+            return False
+        return os.path.samestat(there, os.fstat(held.fileno()))
+
     def owner_pid(self) -> int | None:
         """Return the pid of the supervisor that owns the home now, if there is one."""
         path = self.path / "lock"

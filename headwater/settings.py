@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -38,6 +39,8 @@ class StackSettings(BaseSettings):
     kafka_bootstrap: str | None = Field(
         default=None, description="A Kafka of yours instead of the local one"
     )
+    kafka_security_protocol: str = "PLAINTEXT"
+    """How to speak with that Kafka of yours; the local one knows plain text on loopback only."""
     kafka_heap: str | None = Field(default=None, description="Java heap of a broker, e.g. 512m")
     eager_indexes: bool = False
     """Whether tables are indexed as rows arrive."""
@@ -53,3 +56,12 @@ class StackSettings(BaseSettings):
         if given is not None and not given.get_secret_value().startswith(schemes):
             raise ValueError("needed is postgresql://user:password@host:port/name")
         return given
+
+    @model_validator(mode="after")
+    def _has_somebody_to_speak_with(self) -> Self:
+        if self.kafka_bootstrap is None and self.kafka_security_protocol != "PLAINTEXT":
+            raise ValueError(
+                "HEADWATER_KAFKA_SECURITY_PROTOCOL is for a Kafka of yours: "
+                "give HEADWATER_KAFKA_BOOTSTRAP too, or neither"
+            )
+        return self

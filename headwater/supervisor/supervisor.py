@@ -112,7 +112,7 @@ class Supervisor:
         by_itself = await part.stop()
         seconds = round(time.monotonic() - began, 2)
         log.info("stopped", part=part.name, by_itself=by_itself, seconds=seconds)
-        self._on_change()
+        self._tell()
 
     async def _keep_running(self, part: Part) -> None:
         failure_count, began = 0, time.monotonic()
@@ -159,5 +159,8 @@ class Supervisor:
     def _note(self, part: Part, *, ready: bool) -> None:
         if self._ready[part.name] != ready or not ready:
             self._ready[part.name] = ready
-            with suppress(OSError):  # A full disk must not end the supervisor.
-                self._on_change()
+            self._tell()
+
+    def _tell(self) -> None:
+        with suppress(OSError):  # A full disk must not end the supervisor, nor keep it from ending.
+            self._on_change()

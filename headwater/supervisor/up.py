@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import timedelta
+from typing import IO
 
 from headwater.home import Home, State, write_state
 from headwater.progress import Progress
@@ -35,6 +37,9 @@ from libs.common.topics import TOPICS
 
 log = get_logger(__name__)
 
+LOOK = timedelta(seconds=1)
+"""Between two looks whether the home is still there."""
+
 DESCRIPTIONS = {
     "postgres": "PostgreSQL 18",
     "kafka": "Apache Kafka 4.3",
@@ -48,26 +53,38 @@ async def run_stack(options: UpOptions, progress: Progress, stop: asyncio.Event)
     """Start everything, stay until `stop` is set, and stop everything.
 
     Raises HomeInUse at once where another supervisor owns the home, and StackError where a part
-    does not come up; what was started is stopped before.
+    does not come up or somebody deletes the home; what was started is stopped before.
     """
     home = Home(options.home)
-    with home.lock(), contextlib.ExitStack() as cleanup:
+    with home.lock() as held, contextlib.ExitStack() as cleanup:
         stack = _Stack(home, options, progress)
         cleanup.callback(stack.write_stopped)
         starting = asyncio.create_task(stack.start())
         stopping = asyncio.create_task(stop.wait())
+        losing = asyncio.create_task(_lose_home(home, held))
         keeping = asyncio.create_task(keep_small(home.logs))
+        tasks = (starting, stopping, losing, keeping)
         try:
-            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks[:3], return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
-                await stopping
+                await asyncio.wait((stopping, losing), return_when=asyncio.FIRST_COMPLETED)
             progress.say("Stopping ...")
+            if losing.done():
+                raise StackError(f"{home.path} was deleted while it ran: everything is stopped")
         finally:
-            for task in (starting, stopping, keeping):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(starting, stopping, keeping, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await stack.stop()
+
+
+async def _lose_home(home: Home, held: IO[str]) -> None:
+    """Return once the home is no longer there, or another one in its place."""
+    while True:
+        await asyncio.sleep(LOOK.total_seconds())
+        if not home.is_held_by(held):
+            return
 
 
 class _Stack:
@@ -221,6 +238,8 @@ class _Stack:
         return [ServiceProcess(spec, self._home) for spec in service_table(around)]
 
     def _write_state(self) -> None:
+        if not self._home.path.exists():
+            return  # deleted: it shall not come back for a file that nobody looks for
         processes = self._supervisor.processes()
         ready = self._is_up and self._supervisor.is_ready
         write_state(

@@ -141,6 +141,26 @@ def test_another_home_beside_it_until_sigterm(running: Installation, run_folder:
     assert running.status()["ready"]
 
 
+def test_a_home_that_is_deleted_ends_what_ran_in_it(
+    running: Installation, run_folder: Path
+) -> None:
+    other = Installation(run_folder / f"home-{uuid4().hex[:8]}")
+    process = other.foreground()
+    try:
+        until(lambda: (other.path / "state.json").exists() and other.status()["ready"], 90)
+        pids = other.pids()
+        gone = other.path.rename(other.path.with_name(f"{other.path.name}-gone"))
+        told, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    assert "was deleted while it ran" in told
+    assert all_gone(pids)
+    assert not other.path.exists()
+    assert find_leftovers(gone / "run") == []
+    assert running.status()["ready"]
+
+
 def test_down_ends_everything(running: Installation) -> None:
     pids = running.pids()
     assert running.command("down").stdout == f"Stopped {running.path}\n"

@@ -3,6 +3,7 @@
 import gzip
 import hmac
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -254,6 +255,19 @@ def test_a_body_that_is_too_large(gateway: Gateway) -> None:
     for sent, headers in ((body, {}), (gzip.compress(body), {"content-encoding": "gzip"})):
         problem = problem_of(gateway.post(sent, headers))
         assert (problem["status"], problem["reason"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_client_that_sends_before_it_reads_sees_the_refusal(
+    gateway: Gateway, *, is_chunked: bool
+) -> None:
+    body = b"x" * (16 * 1024 * 1024)
+    framing = b"transfer-encoding: chunked" if is_chunked else b"content-length: %d" % len(body)
+    head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: {bearer()['authorization']}\r\n"
+    with socket.create_connection(("127.0.0.1", gateway.process.port), timeout=20) as client:
+        client.sendall(head.encode() + framing + b"\r\n\r\n")
+        client.sendall(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if is_chunked else body)
+        assert client.recv(12) == b"HTTP/1.1 413"
 
 
 def test_quotas(gateway: Gateway) -> None:

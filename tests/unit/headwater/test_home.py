@@ -25,6 +25,15 @@ def test_a_home_has_one_owner(home: Home) -> None:
     home.lock().close()
 
 
+def test_a_lock_is_of_this_home_until_the_folder_is_another(home: Home) -> None:
+    with home.lock() as held:
+        assert home.is_held_by(held)
+        home.path.rename(home.path.with_name("moved"))
+        assert not home.is_held_by(held)
+        with home.lock():
+            assert not home.is_held_by(held)
+
+
 def test_looking_does_not_own(home: Home) -> None:
     assert home.owner_pid() is None
     assert not home.path.exists()
