@@ -70,7 +70,7 @@ class RawRedactor:
         One search over all events side by side, each begun anew behind what it found.
         """
         result = RawResult()
-        search = self._search
+        search, masked_keys, mark = self._search, self._masked_keys, self._mark
         body = b",".join(events)
         size = len(body)
         start, stop = search(body, 0, size)[0]
@@ -92,23 +92,27 @@ class RawRedactor:
                 # dealt with here: a key that is known to hold a secret, and a text under it.
                 # One search back for each text that ends so, hence linear over the body.
                 opening = body.rfind(b'"', done, start) if body[stop : stop + 3] == b'":"' else -1
-                if opening >= 0 and body[opening:stop] in self._masked_keys:
+                if opening >= 0 and body[opening:stop] in masked_keys:
                     begin = stop + 3
                     resume = body.find(b'"', begin)
                     value = body[begin:resume]
                     if b"\\" in value or body[opening - 1] == _BACKSLASH:
                         break
-                    if value and value != self._mark:
-                        pieces += (body[done:begin], self._mark)
+                    if value and value != mark:
+                        pieces += (body[done:begin], mark)
                         done = resume
                         counted.append("name")
                 else:
-                    patch = self._look(body, (start, stop), token, counted)
+                    patch = (
+                        self._patch(body, start, stop, counted)
+                        if stop - 1 > token[1]
+                        else self._cut(token, start, stop, counted)  # of the same text, as in a URL
+                    )
                     if patch is None:
                         break
                     cuts, resume, token = patch
                     for begin, close in cuts:
-                        pieces += (body[done:begin], self._mark)
+                        pieces += (body[done:begin], mark)
                         done = close
                 start, stop = search(body, resume, size)[0]
             else:
@@ -122,18 +126,10 @@ class RawRedactor:
         hits.update(counted)
         return result
 
-    def _look(
-        self, body: bytes, hit: tuple[int, int], token: Token, counted: list[str]
-    ) -> Patch | None:
-        if not self._is_plain:
-            return None  # and so no key is ever known
-        start, stop = hit
-        if stop - 1 <= token[1]:  # another secret of the same text, a URL for one
-            return self._cut(token, start, stop, counted)
-        return self._patch(body, start, stop, counted)
-
     def _patch(self, body: bytes, start: int, stop: int, counted: list[str]) -> Patch | None:
         """Return the spans that a hit turns into the mark and where to go on; or not plain."""
+        if not self._is_plain:
+            return None  # so no key is ever known, either
         lead = body[start]
         if lead == _QUOTE:
             patch = self._number(body, start, counted)
@@ -146,7 +142,11 @@ class RawRedactor:
         closing = body.find(b'"', core, core + _LONGEST_TOKEN)
         if opening < 0 or closing < stop - 1 or body[opening - 1] == _BACKSLASH:
             return None
-        if lead != _QUOTE and not body[opening + 1 : stop].strip(_STRUCTURE):
+        if (
+            lead != _QUOTE
+            and body[stop - 1] in _STRUCTURE
+            and not body[opening + 1 : stop].strip(_STRUCTURE)
+        ):
             return None  # perhaps a number between strings
         token = body[opening + 1 : closing]
         if b"\\" in token or not token.isascii():
