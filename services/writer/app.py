@@ -20,6 +20,7 @@ from libs.common.telemetry.logs import configure_logs, get_logger
 from libs.common.telemetry.metrics import Metrics
 from services.writer.consumer import WriterSink
 from services.writer.domain.arrivals import Item
+from services.writer.jobs.merger import Merger
 from services.writer.jobs.sealer import Sealer
 from services.writer.jobs.slicer import Slicer
 from services.writer.settings import WriterSettings
@@ -79,9 +80,10 @@ async def serve(settings: WriterSettings, stop: asyncio.Event) -> None:
     try:
         cluster_id = await _cluster_id(reader, stop)
         if cluster_id is not None:
+            failpoint = Failpoint(settings.writer_failpoint)
             fence = Fence(CONSUMER, settings.telemetry_topic, cluster_id)
             body_key = hmac.new(secret, b"dead-letter", hashlib.sha256).digest()
-            options = StoringOptions(fence, body_key, Failpoint(settings.writer_failpoint))
+            options = StoringOptions(fence, body_key, failpoint)
             days = Days(slices)
             sink = WriterSink(
                 storing,
@@ -91,7 +93,8 @@ async def serve(settings: WriterSettings, stop: asyncio.Event) -> None:
                 settings.slow_from_ms(),
             )
             slicer = Slicer(slices, days, fence, reader, clock)
-            sealer = Sealer(sealing, clock, metrics, settings.seal_grace)
+            merger = Merger(clock, metrics, failpoint, settings.merge_from_count)
+            sealer = Sealer(sealing, clock, metrics, settings.seal_grace, merger)
             loop = ConsumerLoop(reader, sink, clock, watch, settings.loop_limits())
             await _start(reader, loop, stop)
             async with asyncio.TaskGroup() as tasks:

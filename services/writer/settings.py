@@ -8,6 +8,7 @@ from libs.common.kafka.consumer import LoopLimits
 from libs.common.kafka.reader import ReaderLimits
 from libs.common.settings import CommonSettings
 from libs.common.topics import TELEMETRY
+from services.writer.domain.merging import MERGE_FROM_COUNT
 
 
 class WriterSettings(CommonSettings):
@@ -37,9 +38,13 @@ class WriterSettings(CommonSettings):
         default=timedelta(minutes=2),
         description="How long after its end a slice waits for late rows before it is sealed",
     )
+    merge_from_count: int = Field(
+        default=MERGE_FROM_COUNT,
+        description="Slices of a table beyond which small neighbours are merged into one",
+    )
     writer_failpoint: str = Field(
         default="",
-        description="For fault tests: (after_claim|before_commit|after_commit):(kill|freeze)[:n]",
+        description="For fault tests: STEP:(kill|freeze)[:n], steps as in store/failpoints.py",
     )
 
     def slow_from_ms(self) -> dict[str, float]:

@@ -58,6 +58,15 @@ METRICS: tuple[MetricSpec, ...] = (
     ),
     MetricSpec("headwater_slices_sealed_total", "counter", "Slices given all their indexes."),
     MetricSpec(
+        "headwater_slices_cleaned_total", "counter", "Sealed slices cleaned after late rows."
+    ),
+    MetricSpec("headwater_slices_merged_total", "counter", "Slices that became part of another."),
+    MetricSpec(
+        "headwater_slice_mismatches_total",
+        "counter",
+        "Slices that do not hold the rows counted for them: somebody has to look.",
+    ),
+    MetricSpec(
         "headwater_consumer_lag_records", "gauge", "Records not yet stored.", ("partition",)
     ),
     MetricSpec(

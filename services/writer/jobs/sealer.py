@@ -1,4 +1,7 @@
-"""The sealer: gives past slices their indexes, one at a time, beside everything else."""
+"""The sealer: gives past slices their indexes, one at a time, beside everything else.
+
+It also cleans the indexes that late rows came to, and lets small slices be merged.
+"""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,16 +10,28 @@ from datetime import timedelta
 import asyncpg
 
 from libs.common.clock import Clock
+from libs.common.db.engine import DATABASE_ERRORS
 from libs.common.runtime import LoopWatch
 from libs.common.telemetry.logs import get_logger
 from libs.common.telemetry.metrics import Metrics
+from services.writer.domain.errors import MergeOvertaken
+from services.writer.jobs.merger import Merger
 from services.writer.store.connection import Database
-from services.writer.store.sealing import build, due_slices, finish, is_alone, missing_indexes
+from services.writer.store.sealing import (
+    build,
+    clean,
+    due_cleanings,
+    due_slices,
+    finish,
+    is_alone,
+    missing_indexes,
+)
 
 log = get_logger(__name__)
 
 PERIOD = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(minutes=5)
+CLEANING_PERIOD = timedelta(minutes=5)
 _AT_ONCE_COUNT = 20
 _LONGEST_ROUND = timedelta(hours=12)
 
@@ -32,6 +47,7 @@ class Sealer:
     clock: Clock
     metrics: Metrics
     grace: timedelta
+    merger: Merger
 
     async def run(self, stop: asyncio.Event, watch: LoopWatch) -> None:
         """Work until `stop`, which also ends a build that is under way."""
@@ -55,20 +71,32 @@ class Sealer:
         watch.forget("sealer")
 
     async def round(self) -> int:
-        """Seal what is due; return how many slices were sealed."""
+        """Seal, clean and merge until nothing is due; return how many slices were sealed."""
         connection = await self.database.connect()
         if not await is_alone(connection):
             return 0
-        sealed = self.metrics.counter("headwater_slices_sealed_total")
-        leaves = await due_slices(connection, self.clock.now() - self.grace, _AT_ONCE_COUNT)
-        for leaf in leaves:
-            began = self.clock.monotonic()
-            for index in await missing_indexes(connection, leaf):
-                await build(connection, index, leaf)
-            await finish(connection, leaf)
-            sealed.inc()
-            log.info("sealed", slice=leaf, seconds=round(self.clock.monotonic() - began, 3))
-        return len(leaves)
+        sealed_count = 0
+        while True:
+            leaves = await due_slices(connection, self.clock.now() - self.grace, _AT_ONCE_COUNT)
+            for leaf in leaves:
+                await self.seal(connection, leaf)
+            sealed_count += len(leaves)
+            for leaf in await due_cleanings(connection, self.clock.now() - CLEANING_PERIOD):
+                await clean(connection, leaf)
+                self.metrics.counter("headwater_slices_cleaned_total").inc()
+            if not (await self.merger.merge_next(connection) or leaves):
+                return sealed_count
+
+    async def seal(self, connection: asyncpg.Connection, leaf: str) -> None:
+        """Give one leaf all its indexes, then its statistics and its state."""
+        began = self.clock.monotonic()
+        for index in await missing_indexes(connection, leaf):
+            await build(connection, index, leaf)
+            self.merger.failpoint.reach("seal_built")
+        await finish(connection, leaf)
+        self.merger.failpoint.reach("seal_sealed")
+        self.metrics.counter("headwater_slices_sealed_total").inc()
+        log.info("sealed", slice=leaf, seconds=round(self.clock.monotonic() - began, 3))
 
     def _judge(self, outcome: int | BaseException, pause: timedelta) -> timedelta:
         """Return how long to wait; raises what is no trouble of the database."""
@@ -76,11 +104,9 @@ class Sealer:
             return PERIOD
         if isinstance(outcome, asyncio.CancelledError):
             return PERIOD  # asked to stop; the server was told to give up the build
-        if not isinstance(
-            outcome, OSError | TimeoutError | asyncpg.PostgresError | asyncpg.InterfaceError
-        ):
+        if not isinstance(outcome, (*DATABASE_ERRORS, MergeOvertaken)):
             raise outcome
         log.warning("sealing failed", error=repr(outcome))
-        if not isinstance(outcome, asyncpg.PostgresError):
+        if not isinstance(outcome, asyncpg.PostgresError | MergeOvertaken):
             self.database.drop()
         return min(2 * pause, LONGEST_PAUSE)

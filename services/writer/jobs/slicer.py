@@ -58,6 +58,8 @@ class Slicer:
 
     async def round(self) -> None:
         """Do everything that is due."""
+        # slices are merged beside us: a row that came late would cost a rollback
+        await self.slices.load()
         await self._measure()
         await self.slices.make_ahead(AHEAD_COUNT)
         now = self.clock.now()

@@ -8,6 +8,7 @@ from decimal import Decimal
 import asyncpg
 
 from services.writer.domain.counting import SliceCounts
+from services.writer.domain.errors import SliceMissing
 from services.writer.domain.ledger import Ledger
 
 
@@ -42,10 +43,18 @@ async def add_ledger(connection: asyncpg.Connection, ledger: Ledger) -> None:
 
 
 async def add_slice_counts(connection: asyncpg.Connection, counts: SliceCounts) -> None:
-    """Add rows and checksums to `slice_counts`, modulo 2^128."""
+    """Add rows and checksums to `slice_counts`, modulo 2^128; raises SliceMissing.
+
+    The rows have to be copied already: then nobody merges their slices until we commit, and what
+    the names are now they stay.
+    """
     if not counts:
         return
     places = sorted(counts)
+    names = sorted({name for name, _ in places})
+    known = await connection.fetchval("SELECT count(*) FROM slices WHERE name = ANY ($1)", names)
+    if known < len(names):
+        raise SliceMissing(f"of {len(names)} slices only {known} are there under the known names")
     await connection.execute(
         """
         INSERT INTO slice_counts AS kept (slice_name, partition, row_count, id_checksum)

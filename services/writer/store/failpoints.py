@@ -3,7 +3,18 @@
 import os
 import signal
 
-STEPS = ("after_claim", "before_commit", "after_commit")
+STORING_STEPS = ("after_claim", "before_commit", "after_commit")
+SEALING_STEPS = ("seal_built", "seal_sealed")
+MERGING_STEPS = (
+    "merge_created",
+    "merge_copied",
+    "merge_indexed",
+    "merge_settled",
+    "merge_swapping",
+    "merge_swapped",
+    "merge_dropped",
+)
+STEPS = (*STORING_STEPS, *SEALING_STEPS, *MERGING_STEPS)
 _SIGNALS = {"kill": signal.SIGKILL, "freeze": signal.SIGSTOP}
 
 

@@ -24,7 +24,8 @@ from services.writer.store.connection import Database
 log = get_logger(__name__)
 
 TABLES = tuple(kind.table for kind in KINDS)
-_LOCK_KEY = 0x6865_6164_736C_6963
+LOCK_KEY = 0x6865_6164_736C_6963
+"""Held by whoever makes or replaces slices."""
 _AT_ONCE_COUNT = 20
 """Slices in one DDL transaction: each takes some dozen locks."""
 
@@ -51,7 +52,7 @@ class Slices:
         async with self.guard:
             connection = await self.database.connect()
             for table in TABLES:
-                self.maps[table] = await _read_map(connection, table)
+                self.maps[table] = await read_map(connection, table)
 
     async def ensure(self, arrivals: Sequence[Arrival]) -> None:
         """Make the slices of rows that have none yet."""
@@ -93,8 +94,8 @@ class Slices:
             while True:
                 now = self.clock.now()
                 async with connection.transaction():
-                    await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)
-                    known = await _read_map(connection, table)
+                    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_KEY)
+                    known = await read_map(connection, table)
                     planned = (
                         plan_slices(
                             known, [m for m in missing if known.find(m) is None], now, width
@@ -111,7 +112,8 @@ class Slices:
                     return
 
 
-async def _read_map(connection: asyncpg.Connection, table: str) -> SliceMap:
+async def read_map(connection: asyncpg.Connection, table: str) -> SliceMap:
+    """Return the attached slices of a table."""
     rows = await connection.fetch(
         """
         SELECT lower_bound, upper_bound, name FROM slices

@@ -12,26 +12,25 @@ import pytest
 from libs.common.clock import SettableClock
 from libs.common.db.engine import Timeouts
 from libs.common.db.migrate import apply_index_policy, sealed_only_indexes
-from libs.common.events import LogRow, columns
 from libs.common.ids import new_uuid7
-from libs.common.telemetry.metrics import Metrics
 from services.writer.domain.slicing import Bounds
 from services.writer.jobs.sealer import Sealer
-from services.writer.store.connection import Database
 from services.writer.store.sealing import (
-    SEALING_SESSION,
-    SEALING_TIMEOUTS,
     build,
     leaf_index_name,
     missing_indexes,
 )
 from services.writer.store.slices import attach_slice
 from tests.integration.writer.running import log_row
+from tests.integration.writer.sealed import (
+    GRACE,
+    HOUR,
+    PAST,
+    add_rows,
+    add_slice,
+    make_sealer,
+)
 
-PAST = datetime(2026, 11, 23, 10, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-GRACE = timedelta(minutes=2)
-COLUMNS = columns(LogRow)
 WANTED = [i for i in sealed_only_indexes() if i.table is not None and i.table.name == "app_logs"]
 
 
@@ -48,23 +47,6 @@ async def sealer(database: str) -> AsyncIterator[Sealer]:
     made = make_sealer(database)
     yield made
     await made.database.close()
-
-
-def make_sealer(database: str, timeouts: Timeouts = SEALING_TIMEOUTS) -> Sealer:
-    clock = SettableClock(datetime.now(UTC) + timedelta(days=1))
-    return Sealer(Database(database, timeouts, SEALING_SESSION), clock, Metrics(), GRACE)
-
-
-async def add_rows(connection: asyncpg.Connection, rows: list[LogRow]) -> None:
-    records = [tuple(getattr(row, name) for name in COLUMNS) for row in rows]
-    await connection.copy_records_to_table("app_logs", records=records, columns=COLUMNS)
-
-
-async def add_slice(connection: asyncpg.Connection, lower: datetime, row_count: int) -> str:
-    name = await attach_slice(connection, "app_logs", Bounds(lower, lower + HOUR))
-    step = HOUR / max(row_count, 1)
-    await add_rows(connection, [log_row(lower + number * step) for number in range(row_count)])
-    return name
 
 
 async def state_of(connection: asyncpg.Connection, leaf: str) -> str:
@@ -307,3 +289,37 @@ def test_names_of_leaf_indexes_fit() -> None:
         assert index.table is not None
         name = leaf_index_name(index, f"{index.table.name}_20261124t120000")
         assert len(name) <= 63
+
+
+async def test_indexes_are_cleaned_after_late_rows(
+    connection: asyncpg.Connection, sealer: Sealer
+) -> None:
+    leaf = await add_slice(connection, PAST, 300)
+    other = await add_slice(connection, PAST + HOUR, 300)
+    await sealer.round()
+    cleaned = "SELECT cleaned_row_count FROM slices WHERE name = $1"
+    assert await connection.fetchval(cleaned, leaf) == 300
+    assert isinstance(sealer.clock, SettableClock)
+    sealer.clock.move_to(datetime.now(UTC))  # just cleaned: a few rows may wait
+    await add_rows(connection, [log_row(PAST) for _ in range(50)])
+    await sealer.round()
+    assert await connection.fetchval(cleaned, leaf) == 300
+    assert await pending_pages(connection, leaf) > 0
+    await add_rows(connection, [log_row(PAST) for _ in range(50)])
+    sealer.clock.move_to(datetime.now(UTC) + timedelta(minutes=6))
+    await sealer.round()
+    assert await connection.fetchval(cleaned, leaf) == 400
+    assert await pending_pages(connection, leaf) == 0
+    sealer.clock.move_to(datetime.now(UTC))
+    await add_rows(connection, [log_row(PAST + HOUR) for _ in range(2_000)])  # many do not wait
+    await sealer.round()
+    assert await connection.fetchval(cleaned, other) == 2_300
+    assert await pending_pages(connection, other) == 0
+
+
+async def pending_pages(connection: asyncpg.Connection, leaf: str) -> int:
+    """Return how many pages the text index has pending; asking cleans them."""
+    count: int = await connection.fetchval(
+        "SELECT gin_clean_pending_list(to_regclass($1))", f"ix_{leaf}_message"
+    )
+    return count

@@ -15,7 +15,7 @@ from libs.common.db.tables.pipeline import (
     LedgerStored,
     TopicPause,
 )
-from libs.common.db.tables.slices import Slice, SliceCount
+from libs.common.db.tables.slices import Slice, SliceCount, SliceLeftover
 
 __all__ = [
     "SEALED_ONLY",
@@ -37,6 +37,7 @@ __all__ = [
     "Session",
     "Slice",
     "SliceCount",
+    "SliceLeftover",
     "Table",
     "TopicPause",
     "User",

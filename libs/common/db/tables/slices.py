@@ -21,6 +21,9 @@ class Slice(Table):
     upper_bound: Mapped[datetime]
     state: Mapped[str] = mapped_column(server_default="hot")
     made_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    cleaned_row_count: Mapped[int | None] = mapped_column(BigInteger())
+    """Rows of a sealed slice when its text indexes last took in what late rows had pending."""
+    cleaned_at: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint("state IN ('hot', 'sealed', 'both', 'archived', 'restored')", name="state"),
@@ -42,3 +45,15 @@ class SliceCount(Table):
     partition: Mapped[int] = mapped_column(primary_key=True)
     row_count: Mapped[int] = mapped_column(BigInteger())
     id_checksum: Mapped[Decimal] = mapped_column(Numeric(39, 0))
+
+
+class SliceLeftover(Table):
+    """A leaf that is to be dropped. Written by the writer (its merger).
+
+    Either it was replaced by a merged one, or it is that one and never took its place.
+    """
+
+    __tablename__ = "slice_leftovers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    made_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
