@@ -39,7 +39,10 @@ def windows(
     `slices` are disjoint and sorted oldest first. Slices that lie wholly in the future are made
     ahead and mostly empty, so they join the first window. Ranges without a slice are jumped over.
     A window holds either sealed slices or hot ones: they are asked differently.
+    An empty range (`bounds.lower` not before `bounds.upper`) has no windows.
     """
+    if bounds.lower >= bounds.upper:
+        return
     within = [part for part in slices if part.lower < bounds.upper and part.upper > bounds.lower]
     if newest_first:
         within.reverse()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,6 +99,17 @@ slices = st.lists(st.integers(1, 5), max_size=60).map(
     ]
 )
 hours = st.integers(-10, 200).map(lambda n: EPOCH + timedelta(hours=n))
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("backwards", [timedelta(0), timedelta(hours=1)])
+def test_an_empty_range_inside_a_slice_has_no_windows(
+    newest_first: bool, backwards: timedelta
+) -> None:
+    slices = [Window(EPOCH, EPOCH + timedelta(hours=9))]
+    moment = EPOCH + timedelta(hours=5)
+    bounds = Window(moment, moment - backwards)
+    assert list(windows(slices, bounds, EPOCH, newest_first=newest_first)) == []
 
 
 @given(slices, hours, hours, hours, st.booleans(), st.data())
