@@ -10,7 +10,9 @@ LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-setup.lock"
 FORBIDDEN = {
     "a path of one machine": re.compile(r"(?<![\w.])/(?:home|root|Users|work)/[\w.]"),
     "unfinished work": re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b"),
-    "a registry's address": re.compile(r"--(?:extra-)?index-" r"url\s*[=\s]\s*http|\"resolved\":"),
+    "a registry's address": re.compile(
+        r"--(?:extra-)?index-" r"url\s*[=\s]\s*http|\"resolved\":\s*\"\w+:"
+    ),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE " r"KEY-----\n[A-Za-z0-9+/=\n]{60}"),
 }
 NOT_TEXT = {".png", ".ico", ".woff2", ".parquet", ".jar"}

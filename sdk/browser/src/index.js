@@ -1,0 +1,24 @@
+/**
+ * Headwater in the browser: `init` gives the page's log. Importing this does nothing.
+ */
+import { createClient } from "./client.js";
+
+const REGISTRY = Symbol.for("headwater.clients");
+
+/** @typedef {import("./client.js").Log} Log */
+
+/**
+ * Start logging. A second call with the same key, also from a second copy of this script, returns
+ * the first log.
+ *
+ * @param {Partial<import("./types.js").Options>} options
+ * @returns {Log}
+ */
+export function init(options) {
+  const world = /** @type {any} */ (globalThis);
+  const clients = (world[REGISTRY] = world[REGISTRY] || {});
+  const { endpoint, apiKey, app } = options || {};
+  const name = [endpoint, apiKey, app].join();
+  return (clients[name] =
+    clients[name] || createClient(options, world, () => delete clients[name]));
+}

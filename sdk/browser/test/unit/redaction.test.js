@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { createRedaction } from "../../src/redaction/walk.js";
+import { compactRules } from "../../scripts/rules.mjs";
+
+const VECTORS = JSON.parse(
+  readFileSync(new URL("../../../../libs/common/redaction/vectors.json", import.meta.url), "utf8"),
+);
+
+test("the compact rules are those of the rule file", () => {
+  const rules = readFileSync(new URL("../../src/redaction/rules.js", import.meta.url), "utf8");
+  assert.equal(rules, compactRules());
+});
+
+for (const { name, input, output, hits } of VECTORS) {
+  test(`vector: ${name}`, () => {
+    const redact = createRedaction();
+    const found = {};
+    const redacted = redact(input, found);
+    assert.equal(JSON.stringify(redacted), JSON.stringify(output));
+    assert.deepEqual(found, hits);
+    const again = {};
+    assert.equal(JSON.stringify(redact(redacted, again)), JSON.stringify(output));
+  });
+}
+
+test("an installation's own names and patterns", () => {
+  const redact = createRedaction({
+    keys: ["employeeNumber"],
+    exempt: ["public_token"],
+    patterns: [/EMP-[0-9]{6}/],
+  });
+  const hits = {};
+  assert.deepEqual(
+    { ...redact({ employee_number: 7, public_token: "x", note: "of EMP-123456." }, hits) },
+    { employee_number: "[REDACTED]", public_token: "x", note: "of [REDACTED]." },
+  );
+  assert.deepEqual(hits, { name: 1, custom: 1 });
+});
