@@ -89,8 +89,10 @@ class TextRedactor:
     def ask(self, text: str, start: int, end: int) -> tuple[Found, int]:
         """Ask the rules that may begin at a candidate; return their finds and where to go on."""
         first = text[start]
+        if text[start + 1 : start + 2] == "-" and text[start + 2 : start + 3].isdigit():
+            return self._anchored("digits", text, start + 2, end)
         if not first.isalnum():
-            if first == ":":
+            if text.startswith("://", start):
                 return self._anchored("url_credentials", text, start, end)
             if text.startswith("-----BEGIN", start):
                 return self._anchored("private_key", text, start, end)
@@ -110,8 +112,9 @@ class TextRedactor:
     def _anchored(self, name: str, text: str, start: int, end: int) -> tuple[Found, int]:
         pattern, check = self._patterns[name]
         match = pattern.match(text, start)
+        # The last character of a candidate that was none may stand before the next one.
         if match is None:
-            return [], end
+            return [], end - 1
         stop = match.end()
         hits = check(text, start, stop)
         if name == "digits":
@@ -119,7 +122,7 @@ class TextRedactor:
             return hits, start + len(text[start:stop].rstrip(" -"))
         if name == "jwt":
             return hits, stop
-        return hits, max(hits[-1][1], end) if hits else end
+        return hits, max(hits[-1][1], end) if hits else end - 1
 
     def _named(self, text: str, start: int, end: int) -> tuple[Found, int]:
         word_end = min(end, len(text))
@@ -130,7 +133,7 @@ class TextRedactor:
             return [(*span, "assignment")], max(span[1], end)
         if text[start] in "sS":
             return self._anchored("ssn", text, start, end)
-        return [], word_end
+        return [], word_end - 1
 
 
 def _merged(found: Found) -> Found:
