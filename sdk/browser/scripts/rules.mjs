@@ -9,56 +9,75 @@ import { fileURLToPath } from "node:url";
 const SOURCE = new URL("../../../libs/common/redaction/rules.json", import.meta.url);
 const TARGET = new URL("../src/redaction/rules.js", import.meta.url);
 
-/** Take `(?i:...)` apart, which JavaScript does not read everywhere: each letter in both cases. */
-function withoutInlineFlags(pattern) {
-  return pattern.replace(/\(\?i:([^()]*)\)/g, (_, inner) =>
-    inner.startsWith("{")
-      ? `(?:${inner})`
-      : `(?:${inner.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`)})`,
-  );
-}
+/** Shorter ways to say the same, for patterns that match ASCII only. */
+const short = (pattern) =>
+  pattern
+    .replaceAll("A-Za-z0-9_", "\\w")
+    .replaceAll("[0-9]", "\\d")
+    .replaceAll(/(?<=\[[^\]]*)0-9/g, "\\d");
+
+const literal = (pattern, flags) => String(new RegExp(short(pattern), flags));
 
 /** Longest first: JavaScript takes the first branch that matches. */
 const ordered = (words) =>
   [...new Set(words)].sort((a, b) => b.length - a.length || (a < b ? -1 : 1));
 
+/** `16:60 51-55;15:34`: the beginnings of card numbers by their lengths. */
+function cards(ranges) {
+  const byLengths = new Map();
+  for (const { first, last, lengths } of ranges) {
+    const key = lengths.join();
+    const range = first === last ? first : `${first}-${last}`;
+    byLengths.set(key, [...(byLengths.get(key) ?? []), range]);
+  }
+  return [...byLengths].map(([lengths, all]) => `${lengths}:${all.join(" ")}`).join(";");
+}
+
+/** `15NO16BE18DKFI`: the countries by the length of their accounts. */
+function accounts(lengths) {
+  const byLength = {};
+  for (const [country, length] of Object.entries(lengths))
+    byLength[length] = (byLength[length] ?? "") + country;
+  return Object.entries(byLength).flat().join("");
+}
+
+/** The ranges of code points in base 36, by what they become; 0 is the letter they look like. */
+function folds(fold) {
+  const replacements = { drop: "", space: " ", dash: "-", compat: 0 };
+  return Object.entries(fold).map(([action, spans]) => [
+    replacements[action],
+    spans
+      .map((span) => span.map((code) => Number.parseInt(code, 16).toString(36)).join("-"))
+      .join(" "),
+  ]);
+}
+
 /** Return the text of the module. */
 export function compactRules() {
   const rules = JSON.parse(readFileSync(SOURCE, "utf8"));
-  const { names, fold } = rules;
-  const replacements = { drop: "", space: " ", dash: "-", compat: 0 };
-  const folded = Object.entries(fold).map(([action, spans]) => [
-    replacements[action],
-    spans.map((span) => span.map((code) => Number.parseInt(code, 16).toString(36)).join("-")),
-  ]);
-  const constants = {
-    MARK: rules.replacement,
-    WORDS: ordered(names.words).join(" "),
-    SHORT_WORDS: ordered(names.short_words).join("|"),
-    RUN_ON: names.run_on.join(" "),
-    DESCRIPTORS: [...new Set(names.descriptors)].join(" "),
-    SCALAR_DESCRIPTORS: names.scalar_descriptors.join(" "),
-    SCALAR_HEADS: names.scalar_heads.join(" "),
-    PATTERNS: rules.patterns.map((one) => [
-      one.name,
-      one.pattern,
-      one.ignore_case ? "iy" : "y",
-      one.check,
-    ]),
-    SEPARATOR: rules.separator,
-    NAME_TAIL: rules.name_tail,
-    SIGN: rules.sign,
-    CANDIDATES: rules.candidates.map(withoutInlineFlags),
-    CARDS: rules.cards.map((one) => `${one.first}-${one.last}:${one.lengths.join()}`).join(" "),
-    IBAN_LENGTHS: Object.entries(rules.iban_lengths).flat().join(""),
-    FOLD: folded.map(([replacement, spans]) => [replacement, spans.join(" ")]),
-  };
-  const lines = Object.entries(constants).map(
-    ([name, value]) => `export const ${name} = ${JSON.stringify(value)};`,
+  const { names } = rules;
+  const patterns = rules.patterns.map(
+    (one) => `  ${one.name}: ${literal(one.pattern, one.ignore_case ? "gi" : "g")},`,
   );
+  const constants = {
+    MARK: JSON.stringify(rules.replacement),
+    WORDS: JSON.stringify(ordered(names.words).join("|")),
+    SHORT_WORDS: JSON.stringify(ordered(names.short_words).join("|")),
+    RUN_ON: JSON.stringify(names.run_on.join("|")),
+    DESCRIPTORS: JSON.stringify([...new Set(names.descriptors)].join("|")),
+    SCALAR_DESCRIPTORS: JSON.stringify(names.scalar_descriptors.join("|")),
+    SCALAR_HEADS: JSON.stringify(names.scalar_heads.join("|")),
+    PATTERNS: `{\n${patterns.join("\n")}\n}`,
+    SEPARATOR: JSON.stringify(rules.separator),
+    NAME_TAIL: literal(rules.name_tail, "y"),
+    SIGN: literal(rules.sign, "y"),
+    CARDS: JSON.stringify(cards(rules.cards)),
+    ACCOUNTS: JSON.stringify(accounts(rules.iban_lengths)),
+    FOLD: JSON.stringify(folds(rules.fold)),
+  };
+  const lines = Object.entries(constants).map(([name, value]) => `export const ${name} = ${value};`);
   return (
     "// Made by scripts/rules.mjs from libs/common/redaction/rules.json: change that file.\n" +
-    "/* eslint-disable */\n" +
     `${lines.join("\n")}\n`
   );
 }

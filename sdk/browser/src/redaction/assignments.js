@@ -2,10 +2,25 @@ import { OTHER } from "./fold.js";
 import { KEEP, MASK_TEXT } from "./names.js";
 import { NAME_TAIL, SIGN } from "./rules.js";
 
-/** @typedef {[start: number, end: number]} Span */
+/** @typedef {import("./numbers.js").Span} Span */
 
 const LONGEST_PREFIX = 64;
 const LONGEST_BRACKET = 65536;
+// What Python calls a blank; `\s` of JavaScript lacks four of them. The copy is ASCII.
+const BLANK = "\\s\\x1c-\\x1f";
+
+/** @param {string} pattern */
+const at = (pattern) => RegExp(pattern.replace(/~/g, BLANK), "iy");
+
+const FLAG = at("[\\w.-]{0,40}[ \\t]{1,4}(?=[^~-])");
+const PLAIN_VALUE = at("[^~&;,\"'`<>]+");
+const COOKIES = at("[^~;\"'`]+(?:; ?[^~;\"'`=]+(?:=[^~;\"'`]*)?)*");
+const SCHEME = at("(?:bearer|basic|token|apikey|negotiate|bot|key)[ \\t]+(?=[^~])");
+const SIGNED = at("(?:digest|signature|oauth|hawk|aws4-)[^\\r\\n]*");
+const QUOTE = at("(?:[bruf]{1,2}(?=[\"']))?(\\\\*)([\"'`])");
+const SCALAR = /^(?:-?\d[\d.e+-]{0,24}|true|false|\d{4}-\d\d-\d\d[\dt:.z+-]*)$/i;
+const ABSENT = /^(?:null|none|nil|undefined|nan|\(null\))$/i;
+const SUBSTANCE = RegExp(`[a-z\\d${OTHER}]`, "i");
 
 /**
  * Return where a match that begins exactly at `start` ends, or -1.
@@ -14,9 +29,64 @@ const LONGEST_BRACKET = 65536;
  * @param {string} text
  * @param {number} start
  */
-export function matchEnd(pattern, text, start) {
+function matchEnd(pattern, text, start) {
   pattern.lastIndex = start;
   return pattern.test(text) ? pattern.lastIndex : -1;
+}
+
+/** @param {string} text @param {number} start */
+function plainEnd(text, start) {
+  let end = start;
+  if (/[{[(]/.test(text[start])) {
+    let depth = 0;
+    const last = start + LONGEST_BRACKET;
+    for (; end < text.length && end < last; end++) {
+      if (/[{[(]/.test(text[end])) depth++;
+      else if (/[}\])]/.test(text[end]) && !--depth) break;
+    }
+    end = depth ? text.length : end + 1;
+  }
+  let stop = matchEnd(PLAIN_VALUE, text, end);
+  if (stop < 0) return end;
+  while (stop > end && /[)\]}\\]/.test(text[stop - 1])) stop--;
+  return stop;
+}
+
+/** @param {string} text @param {number} start @param {string} header */
+function headerEnd(text, start, header) {
+  if (/cookie/i.test(header)) return matchEnd(COOKIES, text, start);
+  if (!/authorization/i.test(header)) return -1;
+  const signed = matchEnd(SIGNED, text, start);
+  if (signed >= 0) return signed;
+  const end = matchEnd(SCHEME, text, start);
+  return end < 0 ? end : plainEnd(text, end);
+}
+
+/**
+ * Return where the value at `start` begins and ends, without its quotes; nothing for an absent
+ * value and for what is code, not a value.
+ *
+ * @param {string} text @param {number} start @param {string} [header] name of a header line
+ * @returns {Span | undefined}
+ */
+function valueSpan(text, start, header = "") {
+  QUOTE.lastIndex = start;
+  const quote = QUOTE.exec(text);
+  if (quote) {
+    start = QUOTE.lastIndex;
+    const [, escape, mark] = quote;
+    let end = text.indexOf(escape + mark, start);
+    // An odd number of backslashes before it: the quote belongs to the value.
+    while (!escape && end > start && /** @type {RegExpExecArray} */ (/\\*$/.exec(text.slice(start, end)))[0].length % 2)
+      end = text.indexOf(mark, end + 1);
+    if (end < 0) end = text.length;
+    return end > start ? [start, end] : undefined;
+  }
+  if (/^(?:[:=]|\/\/)/.test(text.slice(start, start + 2))) return; // Token::Type, secret://, a comparison
+  let end = headerEnd(text, start, header);
+  if (end < 0) end = plainEnd(text, start);
+  const value = text.slice(start, end);
+  if (SUBSTANCE.test(value) && !ABSENT.test(value)) return [start, end];
 }
 
 /**
@@ -28,136 +98,28 @@ export function matchEnd(pattern, text, start) {
  *   secret that the word at `start` announces
  */
 export function createAssignments(verdictOf) {
-  const tail = RegExp(NAME_TAIL, "y");
-  const sign = RegExp(SIGN, "y");
-  const flag = /[\w.-]{0,40}[ \t]{1,4}(?=[^\s\x1c-\x1f-])/y;
-  const plainValue = /[^\s\x1c-\x1f&;,"'`<>]+/y;
-  const cookies = /[^\s\x1c-\x1f;"'`]+(?:; ?[^\s\x1c-\x1f;"'`=]+(?:=[^\s\x1c-\x1f;"'`]*)?)*/y;
-  const restOfLine = /[^\r\n]+/y;
-  const literalPrefix = /[bruf]{1,2}(?=["'])/iy;
-  const escapedQuote = /(\\*)(["'`])/y;
-  const scheme = /(?:bearer|basic|token|apikey|negotiate|bot|key)[ \t]+(?=[^\s\x1c-\x1f])/iy;
-  const signedScheme = /(?:digest|signature|oauth|hawk|aws4-)/iy;
-  const scalar = /^(?:-?[0-9][0-9.e+-]{0,24}|true|false|[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9t:.z+-]*)$/i;
-  const absent = /^(?:null|none|nil|undefined|nan|\(null\))$/i;
-  const substance = RegExp(`[A-Za-z0-9${OTHER}]`);
-
-  /**
-   * Return the full name around a word: `user[new_password]`, not only `password`.
-   * @param {string} text @param {number} start
-   */
-  const fullName = (text, start) => {
-    const before = nameBefore(text, start);
-    const behind = /** @type {RegExpExecArray} */ (/^[\w.\-[\]]*/.exec(text.slice(start)))[0];
-    return (before + behind).replace(/^[.-]+|[.-]+$/g, "");
-  };
-
-  /** @param {string} text @param {number} start */
-  const plainEnd = (text, start) => {
-    let end = start;
-    if (/[{[(]/.test(text[start])) {
-      end = text.length;
-      let depth = 0;
-      const last = Math.min(end, start + LONGEST_BRACKET);
-      for (let position = start; position < last; position++) {
-        if (/[{[(]/.test(text[position])) depth++;
-        else if (/[}\])]/.test(text[position]) && !--depth) {
-          end = position + 1;
-          break;
-        }
-      }
-    }
-    let stop = matchEnd(plainValue, text, end);
-    if (stop < 0) return end;
-    while (stop > end && /[)\]}\\]/.test(text[stop - 1])) stop--;
-    return stop;
-  };
-
-  /** @param {string} text @param {number} start @param {string} header */
-  const headerEnd = (text, start, header) => {
-    if (/cookie/.test(header)) return matchEnd(cookies, text, start);
-    if (!/authorization/.test(header)) return -1;
-    if (matchEnd(signedScheme, text, start) >= 0) return matchEnd(restOfLine, text, start);
-    const end = matchEnd(scheme, text, start);
-    return end < 0 ? end : plainEnd(text, end);
-  };
-
-  /**
-   * Return where the value at `start` begins and ends, without its quotes; nothing for an absent
-   * value and for what is code, not a value.
-   * @param {string} text @param {number} start @param {string} header name of a header line
-   * @returns {Span | undefined}
-   */
-  const valueSpan = (text, start, header) => {
-    const prefix = matchEnd(literalPrefix, text, start);
-    escapedQuote.lastIndex = prefix < 0 ? start : prefix;
-    const quote = escapedQuote.exec(text);
-    if (quote) return quoted(text, escapedQuote.lastIndex, quote[1], quote[2]);
-    if (/^(?:[:=]|\/\/)/.test(text.slice(start, start + 2))) return; // Token::Type, secret://, a comparison
-    let end = headerEnd(text, start, header);
-    if (end < 0) end = plainEnd(text, start);
-    const value = text.slice(start, end);
-    if (value && !absent.test(value) && substance.test(value)) return [start, end];
-  };
-
-  /** @param {string} text @param {Span | undefined} span @param {number} verdict */
-  const unlessScalar = (text, span, verdict) =>
-    span && verdict !== KEEP && !(verdict === MASK_TEXT && scalar.test(text.slice(...span)))
-      ? span
-      : undefined;
-
-  /**
-   * Find the value of `<password>...</password>` and of `--password ...`.
-   * @param {string} text @param {number} start @param {number} wordEnd
-   * @returns {Span | undefined}
-   */
-  const markupOrFlag = (text, start, wordEnd) => {
-    const before = nameBefore(text, start);
+  return (text, start, wordEnd) => {
+    const [before] = /** @type {RegExpExecArray} */ (
+      /[\w.\-[\]]*$/.exec(text.slice(Math.max(0, start - LONGEST_PREFIX), start))
+    );
+    const tailEnd = text[wordEnd] === "=" ? wordEnd : matchEnd(NAME_TAIL, text, wordEnd);
+    const value = matchEnd(SIGN, text, tailEnd);
+    const [behind] = /** @type {RegExpExecArray} */ (/^[\w.\-[\]]*/.exec(text.slice(start)));
+    // The whole name: `user[new_password]`, not only `password`.
+    const name = (before + behind).replace(/^[.-]+|[.-]+$/g, "");
+    const verdict = verdictOf(name);
     /** @type {Span | undefined} */
     let span;
-    if (text[start - before.length - 1] === "<" && before.length < LONGEST_PREFIX) {
+    if (verdict === KEEP) return;
+    if (value >= 0) span = valueSpan(text, value, text.slice(value - 3, value).includes(":") ? name : "");
+    else if (text[start - before.length - 1] === "<" && before.length < LONGEST_PREFIX) {
       const close = text.slice(0, wordEnd + LONGEST_PREFIX).indexOf(">", wordEnd);
       const end = close < 0 ? -1 : text.indexOf("<", close);
       if (end > close + 1 && !text.slice(start, close).includes(" ")) span = [close + 1, end];
     } else if (before.startsWith("--")) {
-      const end = matchEnd(flag, text, wordEnd);
-      if (end >= 0) span = valueSpan(text, end, "");
+      const end = matchEnd(FLAG, text, wordEnd);
+      if (end >= 0) span = valueSpan(text, end);
     }
-    return span && unlessScalar(text, span, verdictOf(fullName(text, start)));
+    if (span && !(verdict === MASK_TEXT && SCALAR.test(text.slice(...span)))) return span;
   };
-
-  return (text, start, wordEnd) => {
-    const tailEnd = text[wordEnd] === "=" ? wordEnd : matchEnd(tail, text, wordEnd);
-    const value = matchEnd(sign, text, tailEnd);
-    if (value < 0) return markupOrFlag(text, start, wordEnd);
-    const name = fullName(text, start);
-    const verdict = verdictOf(name);
-    if (verdict === KEEP) return;
-    const header = text.slice(value - 3, value).includes(":") ? name.toLowerCase() : "";
-    return unlessScalar(text, valueSpan(text, value, header), verdict);
-  };
-}
-
-/** @param {string} text @param {number} start */
-const nameBefore = (text, start) =>
-  /** @type {RegExpExecArray} */ (
-    /[\w.\-[\]]*$/.exec(text.slice(Math.max(0, start - LONGEST_PREFIX), start))
-  )[0];
-
-/**
- * @param {string} text @param {number} start @param {string} escape @param {string} quote
- * @returns {Span | undefined}
- */
-function quoted(text, start, escape, quote) {
-  let end = text.indexOf(escape + quote, start);
-  while (!escape && end > start && isEscaped(text, start, end)) end = text.indexOf(quote, end + 1);
-  if (end < 0) end = text.length;
-  if (end > start) return [start, end];
-}
-
-/** @param {string} text @param {number} start @param {number} end */
-function isEscaped(text, start, end) {
-  let back = end;
-  while (back > start && text[back - 1] === "\\") back--;
-  return (end - back) % 2 === 1;
 }

@@ -1,4 +1,4 @@
-import { isAscii } from "./fold.js";
+import { fold } from "./fold.js";
 import {
   DESCRIPTORS,
   MARK,
@@ -18,90 +18,87 @@ export const MASK_TEXT = 2;
 
 const CACHE_COUNT = 2048;
 
-/** @typedef {(name: string) => 0 | 1 | 2} NameTest */
+/** @typedef {(name: string) => number} NameTest */
+
+/** @param {string} name @returns {string[]} */
+const piecesOf = (name) => name.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+/g) || [];
 
 /** @param {string} words */
-const setOf = (words) => new Set(words.split(" "));
-
-/** @param {string} name the caller's: `employee number`, `employeeNumber` */
-const wordOf = (name) =>
-  (name.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+/g) || []).join("_").toLowerCase();
+const only = (words) => RegExp(`^(?:${words})$`, "i");
 
 /**
- * Return all words, longest first, the caller's among them.
+ * Return the pattern of all words, the caller's among them.
  *
- * @param {string[]} [names]
+ * @param {string[]} names `employee number`, `employeeNumber`
+ * @param {string} separator what may stand between the parts of a word
  */
-export const allWords = (names = []) =>
-  [...WORDS.split(" "), ...names.map(wordOf).filter(Boolean)].sort((a, b) => b.length - a.length);
+export const wordPattern = (names, separator) =>
+  RegExp(
+    [...WORDS.split("|"), ...names.map((name) => piecesOf(name).join("_"))]
+      .sort((a, b) => b.length - a.length)
+      .join("|")
+      .replace(/_/g, separator),
+    "gi",
+  );
 
 /** @param {string} text */
-const plain = (text) => text.toLowerCase().replace(/[^a-z0-9]+/g, "");
+const plain = (text) => text.toLowerCase().replace(/[^a-z\d]+/g, "");
 
 /**
  * Return the test that says whether a name, in any casing and spelling, announces a secret.
  *
- * @param {ReturnType<typeof import("./fold.js").createFold>} fold
- * @param {string[]} [names]
- * @param {string[]} [exempt]
+ * @param {string[]} names
+ * @param {string[]} exempt
  * @returns {NameTest}
  */
-export function createNameTest(fold, names, exempt = []) {
-  const words = RegExp(allWords(names).join("|").replace(/_/g, SEPARATOR), "gi");
+export function createNameTest(names, exempt) {
+  const words = wordPattern(names, SEPARATOR);
   const short = RegExp(SHORT_WORDS, "gi");
-  const runOn = setOf(RUN_ON);
-  const descriptors = setOf(DESCRIPTORS);
-  const scalars = setOf(SCALAR_DESCRIPTORS);
-  const heads = setOf(SCALAR_HEADS);
-  const kept = new Set(exempt.map(plain));
-  /** @type {Map<string, 0 | 1 | 2>} */
+  const runOn = only(RUN_ON);
+  const descriptors = only(DESCRIPTORS);
+  const scalars = only(SCALAR_DESCRIPTORS);
+  const heads = only(SCALAR_HEADS);
+  const kept = exempt.map(plain);
+  /** @type {Map<string, number>} */
   const cache = new Map();
-
-  /**
-   * Whether a word of the name ends here, plural and run-on endings included.
-   * @param {string} name @param {number} end
-   */
-  const ends = (name, end) =>
-    stops(name, end) ||
-    (/s/i.test(name[end]) && stops(name, end + 1)) ||
-    runOn.has((/^[a-z]*/i.exec(name.slice(end, end + 20)) || "")[0].toLowerCase());
 
   /** @param {string} name */
   const holdsWord = (name) => {
     let match;
     for (words.lastIndex = 0; (match = words.exec(name)); words.lastIndex = match.index + 1) {
-      // Words overlap: `user_pass` hides the `password` of `user_password`.
-      if (ends(name, words.lastIndex)) return true;
+      const end = words.lastIndex;
+      // Plural and run-on endings are part of a word: `tokens`, `passwordhash`.
+      const tail = /** @type {RegExpExecArray} */ (/^[a-z]*/i.exec(name.slice(end, end + 20)))[0];
+      if (stops(name, end) || (/^s/i.test(tail) && stops(name, end + 1)) || runOn.test(tail))
+        return true;
     }
-    for (short.lastIndex = 0; (match = short.exec(name));) {
-      if (begins(name, match.index) && stops(name, short.lastIndex)) return true;
+    for (match of name.matchAll(short)) {
+      const start = /** @type {number} */ (match.index);
+      if (begins(name, start) && stops(name, start + match[0].length)) return true;
     }
-    return false;
   };
 
   /** @type {NameTest} */
   const judge = (name) => {
     // The mark counts as a letter: what was no word before a secret vanished is none behind it.
-    const ascii = (isAscii(name) ? name : fold(name).text).split(MARK).join("x");
-    if (!holdsWord(ascii) || kept.has(plain(ascii))) return KEEP;
-    const pieces = (ascii.slice(-512).match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+/g) || []).map(
-      (one) => one.toLowerCase(),
-    );
+    const ascii = fold(name)[0].split(MARK).join("x");
+    if (!holdsWord(ascii) || kept.includes(plain(ascii))) return KEEP;
+    const pieces = piecesOf(ascii.slice(-512));
     const last = pieces[pieces.length - 1];
     if (pieces.length > 1) {
-      if (descriptors.has(last)) return KEEP;
-      if (scalars.has(last) || heads.has(pieces[0])) return MASK_TEXT;
+      if (descriptors.test(last)) return KEEP;
+      if (scalars.test(last) || heads.test(pieces[0])) return MASK_TEXT;
     }
     // Counts of a language model, or a list of secrets.
-    return last === "tokens" ? MASK_TEXT : MASK;
+    return /^tokens$/i.test(last) ? MASK_TEXT : MASK;
   };
 
   return (name) => {
     let verdict = cache.get(name);
     if (verdict === undefined) {
       verdict = judge(name);
-      if (cache.size >= CACHE_COUNT) cache.clear();
-      if (name.length <= 80) cache.set(name, verdict);
+      if (cache.size > CACHE_COUNT) cache.clear();
+      if (name.length < 80) cache.set(name, verdict);
     }
     return verdict;
   };
@@ -112,13 +109,9 @@ export function createNameTest(fold, names, exempt = []) {
  * @param {string} name @param {number} end
  */
 function stops(name, end) {
-  const following = name.slice(end, end + 2);
-  return (
-    !/^[a-z]/i.test(following) ||
-    (/[a-z]/.test(name[end - 1]) ? /^[A-Z]/ : /^[A-Z][a-z]/).test(following)
-  );
+  return /^(?:.[^A-Za-z]|[a-z][A-Z]|.[A-Z][a-z]|.$)/s.test(name.slice(end - 1, end + 2));
 }
 
-/** @param {string} name @param {number} start */
-const begins = (name, start) =>
-  !start || !/[a-z]/i.test(name[start - 1]) || /[a-z][A-Z]/.test(name.slice(start - 1, start + 1));
+/** Whether no letter stands before, or the case changes. @param {string} text @param {number} start */
+export const begins = (text, start) =>
+  !start || /[^A-Za-z].|[a-z][A-Z]/s.test(text.slice(start - 1, start + 1));

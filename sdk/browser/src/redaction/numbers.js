@@ -1,161 +1,99 @@
-import { CARDS, IBAN_LENGTHS } from "./rules.js";
+import { ACCOUNTS, CARDS } from "./rules.js";
 
-/** @typedef {[start: number, end: number, rule: string]} Found */
-
-const NUMBER =
-  "\\d{3}-\\d{2}-\\d{4}|\\d{4} \\d{4} \\d{4} \\d{4}|\\d{4}-\\d{4}-\\d{4}-\\d{4}|\\d{4} \\d{6} \\d{4,5}|\\d{4}-\\d{6}-\\d{4,5}";
+/** @typedef {[start: number, end: number]} Span */
 
 /** @param {string} text @param {number} start whether the number goes on to the left */
 export const touchesBefore = (text, start) =>
-  /(?:\d[.-]|[a-z0-9])$/i.test(text.slice(Math.max(0, start - 2), start));
+  /(?:\d[.-]|[a-z\d])$/i.test(text.slice(Math.max(0, start - 2), start));
 
 /** @param {string} text @param {number} end whether the number goes on to the right */
-export const touchesAfter = (text, end) => /^(?:[.-]\d|[a-z0-9])/i.test(text.slice(end, end + 2));
-
-/** @param {string} digits */
-function passesLuhn(digits) {
-  let sum = 0;
-  for (let index = 0; index < digits.length; index++) {
-    const digit = +digits[digits.length - 1 - index];
-    sum += index % 2 ? (digit * 2) % 9 || digit : digit;
-  }
-  return sum % 10 === 0;
-}
+export const touchesAfter = (text, end) => /^(?:[.-]\d|[a-z\d])/i.test(text.slice(end, end + 2));
 
 /**
- * Return what tells whether digits are a card number: a known issuer, its length, the check digit.
+ * Whether digits are a card number: a known issuer, its length, the check digit (Luhn).
  *
- * @returns {(digits: string) => boolean}
+ * @param {string} digits
  */
-export function createCardTest() {
-  const ranges = CARDS.split(" ").map((one) => {
-    const [first, last, lengths] = one.split(/[-:]/);
-    return { first, last, lengths: lengths.split(",") };
-  });
-  return (digits) => {
-    const range = ranges.find(({ first, last, lengths }) => {
-      const lead = digits.slice(0, first.length);
-      return lengths.includes(`${digits.length}`) && lead >= first && lead <= last;
-    });
-    return !!range && passesLuhn(digits);
-  };
-}
+export const isCard = (digits) =>
+  CARDS.split(";").some((one) => {
+    const [lengths, ranges] = one.split(":");
+    return (
+      lengths.split(",").includes(`${digits.length}`) &&
+      ranges.split(" ").some((range) => {
+        const [first, last = first] = range.split("-");
+        const lead = digits.slice(0, first.length);
+        return lead >= first && lead <= last;
+      })
+    );
+  }) &&
+  [...digits].reverse().reduce((sum, digit, index) => sum + (index % 2 ? (+digit * 2) % 9 || +digit : +digit), 0) % 10 === 0;
 
 /**
- * Return what finds cards and dashed SSNs in a run of digits, single blanks and dashes.
+ * Find cards and dashed SSNs in a run of digits, single blanks and dashes.
  *
- * @param {(digits: string) => boolean} isCard
- * @returns {(text: string, start: number, end: number) => Found[]}
+ * @param {string} text @param {number} start @param {number} end
  */
-export function createDigitCheck(isCard) {
-  const one = RegExp(`(?:${NUMBER}|\\d{13,19})`, "y");
-  const shapes = RegExp(`${NUMBER}|\\d{13,}`, "g");
-
-  /**
-   * Return the whole run when it is one card or SSN: the ordinary case, not taken apart.
-   * @param {string} text @param {number} start @param {number} end
-   * @returns {Found | undefined}
-   */
-  const whole = (text, start, end) => {
-    one.lastIndex = start;
-    const number = (one.exec(text.slice(0, end)) || "")[0];
-    if (!number || touchesBefore(text, start)) return;
-    const stop = start + number.length;
-    if (/\d/.test(text.slice(stop, end)) || touchesAfter(text, stop)) return;
-    if (number.length === 11 && number[3] === "-") return [start, stop, "ssn"];
-    if (number.includes("-") && text[start - 1] === "-") return;
-    if (isCard(number.replace(/\D/g, ""))) return [start, stop, "card"];
-  };
-
-  /**
-   * Find numbers of the usual shapes in a long run, such as a dump of numbers.
-   * @param {string} text @param {number} start @param {number} end
-   */
-  const long = (text, start, end) => {
-    /** @type {Found[]} */
-    const found = [];
-    const run = text.slice(0, end);
-    let match;
-    for (shapes.lastIndex = start; (match = shapes.exec(run));) {
-      const hit = whole(text, match.index, shapes.lastIndex);
-      if (hit) found.push(hit);
-      else while (/\d/.test(run[shapes.lastIndex] || "")) shapes.lastIndex++;
-    }
-    return found;
-  };
-
-  return (text, start, end) => {
-    const hit = whole(text, start, end);
-    if (hit) return [hit];
-    const run = text.slice(start, end);
-    if (run.replace(/\d/g, "").length > 16) return long(text, start, end);
-    const groups = [...run.matchAll(/\d+/g)].map((match) => {
-      const begin = start + /** @type {number} */ (match.index);
-      return /** @type {[number, number]} */ ([begin, begin + match[0].length]);
-    });
-    /** @type {Found[]} */
-    const found = [];
-    for (let index = 0; index < groups.length; index++) {
-      const [last, rule] = findNumber(text, groups, index, isCard);
-      if (last >= 0) {
-        found.push([groups[index][0], groups[last][1], rule]);
-        index = last;
-      }
-    }
-    return found;
-  };
+export function findNumbers(text, start, end) {
+  const run = text.slice(start, end);
+  // A long run is a dump of numbers, in which only those count that look as people write them.
+  const isDump = run.replace(/\d/g, "").length > 16;
+  /** @type {Span[]} */
+  const found = [];
+  let last = 0;
+  for (const { index = 0 } of run.matchAll(/\d+/g)) {
+    const begin = start + index;
+    const stop = begin < last ? 0 : numberEnd(text, begin, isDump);
+    if (stop) found.push([begin, (last = stop)]);
+  }
+  return found;
 }
 
 /**
- * @param {string} text @param {[number, number][]} groups @param {number} first
- * @param {(digits: string) => boolean} isCard
- * @returns {[last: number, rule: string]} -1 where no number begins
+ * Return where the card or SSN that begins at `start` ends, 0 where none does.
+ *
+ * @param {string} text @param {number} start @param {boolean} isDump
  */
-function findNumber(text, groups, first, isCard) {
-  const [start, end] = groups[first];
-  const size = end - start;
-  if (touchesBefore(text, start)) return [-1, ""];
-  if (size > 12) {
-    const isWhole = size < 20 && !touchesAfter(text, end) && isCard(text.slice(start, end));
-    return [isWhole ? first : -1, "card"];
+function numberEnd(text, start, isDump) {
+  const rest = text.slice(start, start + 40);
+  const [first, separator] = rest.split(/(\D)/);
+  if (touchesBefore(text, start)) return 0;
+  if (/^\d{3}-\d\d-\d{4}(?![a-z\d]|[.-]\d)/i.test(rest)) return start + 11;
+  const isOne = first.length > 12;
+  if (!isOne && (!/[ -]/.test(separator) || (separator === "-" && text[start - 1] === "-"))) return 0; // in a UUID
+  let best = 0;
+  let end = start;
+  let digits = "";
+  for (const part of isOne ? [first] : rest.split(separator)) {
+    const [group] = part.split(/\D/);
+    const { length } = group;
+    digits += group;
+    if (length < 2 || (length > 7 && !isOne) || digits.length > 19) break;
+    end += length;
+    if (digits.length > 12 && !touchesAfter(text, end) && isCard(digits)) {
+      const looks = text.slice(start, end).replace(/\d/g, "d");
+      if (!isDump || isOne || /^d{4}([ -])(?:d{4}\1d{4}\1d{4}|d{6}\1d{4,5})$/.test(looks)) best = end;
+    }
+    if (group !== part) break;
+    end++;
   }
-  const separator = text[end];
-  if (!/[ -]/.test(separator || "") || size < 2) return [-1, ""];
-  if (/^\d{3}-\d{2}-\d{4}(?![a-z0-9]|[.-]\d)/i.test(text.slice(start, start + 13)))
-    return [first + 2, "ssn"];
-  let best = -1;
-  // Behind a dash it is inside a UUID or a longer number.
-  if (size > 7 || (separator === "-" && text[start - 1] === "-")) return [best, ""];
-  let digits = text.slice(start, end);
-  for (let index = first + 1; index < groups.length; index++) {
-    const [begin, stop] = groups[index];
-    const length = stop - begin;
-    if (begin !== groups[index - 1][1] + 1 || text[begin - 1] !== separator) break;
-    if (length < 2 || length > 7 || digits.length + length > 19) break;
-    digits += text.slice(begin, stop);
-    if (digits.length > 12 && !touchesAfter(text, stop) && isCard(digits)) best = index;
-  }
-  return [best, "card"];
+  return best;
 }
 
-/** @returns {(text: string, start: number, end: number) => Found[]} finds one bank account */
-export function createIbanCheck() {
-  /** @type {Record<string, number>} */
-  const lengths = {};
-  IBAN_LENGTHS.replace(/(..)(\d\d)/g, (_, country, length) => ((lengths[country] = +length), ""));
-  return (text, start, end) => {
-    const length = lengths[text.slice(start, start + 2)];
-    if (!length || /[a-z0-9]/i.test(text[start - 1] || "")) return [];
-    let account = "";
-    for (let position = start; position < end; position++) {
-      if (text[position] !== " ") account += text[position];
-      if (account.length === length)
-        return /[a-z0-9]/i.test(text[position + 1] || "") || !passesMod97(account)
-          ? []
-          : [[start, position + 1, "iban"]];
-    }
-    return [];
-  };
+/**
+ * Return where the bank account that begins at `start` ends, 0 where none does.
+ *
+ * @param {string} text @param {number} start @param {number} end
+ */
+export function accountEnd(text, start, end) {
+  const country = text.slice(start, start + 2);
+  const length = +(RegExp(`(\\d\\d)(?:[A-Z]{2})*${country}`).exec(ACCOUNTS) || [])[1];
+  let account = "";
+  for (let position = start; position < end; position++) {
+    account += text[position].trim();
+    if (account.length === length)
+      return /[a-z\d]/i.test((text[position + 1] || " ") + (text[start - 1] || " ")) || !passesMod97(account) ? 0 : position + 1;
+  }
+  return 0;
 }
 
 /** @param {string} account ISO 13616 */

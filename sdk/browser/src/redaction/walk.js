@@ -1,6 +1,5 @@
-import { createFold } from "./fold.js";
 import { KEEP, MASK, MASK_TEXT, createNameTest } from "./names.js";
-import { createCardTest } from "./numbers.js";
+import { isCard } from "./numbers.js";
 import { MARK } from "./rules.js";
 import { createTexts } from "./texts.js";
 
@@ -18,12 +17,12 @@ const JSON_LEVELS = 2;
  * @returns {(value: any, hits: Hits) => any}
  */
 export function createRedaction(options = {}) {
-  const fold = createFold();
-  const verdictOf = createNameTest(fold, options.keys, options.exempt);
-  const isCard = createCardTest();
-  const redactText = createTexts(fold, verdictOf, isCard, options);
-  const add = (/** @type {Hits} */ hits, /** @type {string} */ rule) => {
-    hits[rule] = (hits[rule] || 0) + 1;
+  const { keys = [], exempt = [], patterns = [] } = options;
+  const verdictOf = createNameTest(keys, exempt);
+  const custom = patterns.map(({ source, flags }) => RegExp(source, flags.replace(/[gy]/g, "") + "g"));
+  const redactText = createTexts(verdictOf, keys, custom);
+  const add = (/** @type {Hits} */ hits) => {
+    hits.count++;
     return MARK;
   };
 
@@ -33,11 +32,11 @@ export function createRedaction(options = {}) {
     if (typeof value === "number") {
       const digits = Number.isInteger(value) ? `${Math.abs(value)}` : "";
       return digits.length > 12 && /^\d{13,19}$/.test(digits) && isCard(digits)
-        ? add(hits, "card")
+        ? add(hits)
         : value;
     }
     if (!value || typeof value !== "object") return value;
-    if (depth >= MAX_DEPTH) return add(hits, "depth");
+    if (depth >= MAX_DEPTH) return add(hits);
     if (!Array.isArray(value)) return walkFields(value, hits, depth + 1, levels);
     let same = true;
     const walked = value.map((item) => {
@@ -61,14 +60,13 @@ export function createRedaction(options = {}) {
       if (walked !== inner) return JSON.stringify(walked);
       // Clean as a reader sees it; what JavaScript does not see is a field hidden by a later one of
       // the same name, and the last digits of a long number.
-      /** @type {Hits} */
-      const hidden = {};
+      const hidden = { count: 0 };
       const masked = redactText(text, hidden);
       if (masked === text) return text;
       const shown = JSON.stringify(inner);
       const repeats = fieldCount(text) !== fieldCount(shown);
       if (!repeats && !/\d{17}/.test(text)) return text;
-      for (const rule in hidden) hits[rule] = (hits[rule] || 0) + hidden[rule];
+      hits.count += hidden.count;
       return repeats ? redactText(shown, hidden) : masked;
     }
     return redactText(text, hits);
@@ -79,7 +77,7 @@ export function createRedaction(options = {}) {
     if (isEmpty(value) || value === MARK) return value;
     if (verdict === KEEP || (verdict === MASK_TEXT && isScalar(value)))
       return walk(value, hits, depth, levels);
-    return add(hits, "name");
+    return add(hits);
   };
 
   /** @param {Record<string, any>} fields @param {Hits} hits @param {number} depth @param {number} levels */

@@ -17,11 +17,11 @@ test("the compact rules are those of the rule file", () => {
 for (const { name, input, output, hits } of VECTORS) {
   test(`vector: ${name}`, () => {
     const redact = createRedaction();
-    const found = {};
+    const found = { count: 0 };
     const redacted = redact(input, found);
     assert.equal(JSON.stringify(redacted), JSON.stringify(output));
-    assert.deepEqual(found, hits);
-    const again = {};
+    assert.equal(found.count, Object.values(hits).reduce((sum, count) => sum + count, 0));
+    const again = { count: 0 };
     assert.equal(JSON.stringify(redact(redacted, again)), JSON.stringify(output));
   });
 }
@@ -32,10 +32,10 @@ test("an installation's own names and patterns", () => {
     exempt: ["public_token"],
     patterns: [/EMP-[0-9]{6}/],
   });
-  const hits = {};
+  const hits = { count: 0 };
   assert.deepEqual(
     { ...redact({ employee_number: 7, public_token: "x", note: "of EMP-123456." }, hits) },
     { employee_number: "[REDACTED]", public_token: "x", note: "of [REDACTED]." },
   );
-  assert.deepEqual(hits, { name: 1, custom: 1 });
+  assert.equal(hits.count, 2);
 });
