@@ -20,6 +20,7 @@ from libs.common.telemetry.logs import configure_logs, get_logger
 from libs.common.telemetry.metrics import Metrics
 from services.writer.consumer import WriterSink
 from services.writer.domain.arrivals import Item
+from services.writer.domain.lanes import LANE_COUNT
 from services.writer.jobs.merger import Merger
 from services.writer.jobs.sealer import Sealer
 from services.writer.jobs.slicer import Slicer
@@ -51,7 +52,7 @@ async def serve(settings: WriterSettings, stop: asyncio.Event) -> None:
     watch = LoopWatch(clock)
     secret = InstallationSettings().installation_secret()
     url = settings.database_url.get_secret_value()
-    storing = Database(url, STORING_TIMEOUTS, LOOKUP_SESSION)
+    storing = [Database(url, STORING_TIMEOUTS, LOOKUP_SESSION) for _ in range(LANE_COUNT)]
     slices = Slices(Database(url, DDL_TIMEOUTS), clock)
     sealing = Database(url, SEALING_TIMEOUTS, SEALING_SESSION)
     reader = KafkaReader(
@@ -66,7 +67,7 @@ async def serve(settings: WriterSettings, stop: asyncio.Event) -> None:
         parts = {}
         if stop.is_set():
             parts["process"] = "draining"
-        if not storing.is_connected:
+        if not storing[0].is_connected:
             parts["postgres"] = "not connected"
         if loop is None or not loop.is_settled:
             parts["kafka"] = "no partitions assigned yet"
@@ -104,7 +105,8 @@ async def serve(settings: WriterSettings, stop: asyncio.Event) -> None:
     finally:
         began = clock.monotonic()
         await reader.stop()
-        await storing.close()
+        for database in storing:
+            await database.close()
         await slices.database.close()
         await sealing.close()
         await server.drain()

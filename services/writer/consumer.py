@@ -1,5 +1,6 @@
-"""Kafka in: prepares records and stores what the loop took in one transaction."""
+"""Kafka in: prepares records and stores what the loop took, in one transaction or a few at once."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from libs.common.telemetry.logs import get_logger
 from libs.common.telemetry.metrics import Metrics
 from services.writer.domain.arrivals import Arrival, Item, event_count, read_record
 from services.writer.domain.errors import SliceMissing, TooManyRefused, WriterError
+from services.writer.domain.lanes import share_out
 from services.writer.domain.refusals import WINDOW_EVENTS
 from services.writer.domain.sifting import Sifted
 from services.writer.store.connection import Database
@@ -28,13 +30,14 @@ class WriterSink:
 
     def __init__(
         self,
-        database: Database,
+        databases: Sequence[Database],
         days: Days,
         transaction: StoringTransaction,
         metrics: Metrics,
         slow_from_ms: Mapping[str, float],
     ) -> None:
-        self._database = database
+        self._databases = databases
+        """One for each transaction at a time."""
         self._slices = days.slices
         self._days = days
         self._transaction = transaction
@@ -67,20 +70,24 @@ class WriterSink:
         return item, event_count(item)
 
     async def store(self, takes: Sequence[Take[Item]]) -> None:
-        began = self._clock.monotonic()
         try:
             await self._make_places(takes)
-            connection = await self._database.connect()
-            sifted = await self._transaction.run(connection, takes, self._slices.maps)
-        except TooManyRefused as error:
-            self._rollbacks.labels(reason="too_many_refused").inc()
-            await self._store_and_stop(takes, error.partition)
-            raise Fenced(f"partition {error.partition} stopped: too many rows refused") from error
         except Exception as error:
-            await self._after(error)
+            self._after(error, self._databases[0])
             raise
-        self._count(sifted)
-        self._seconds.observe(self._clock.monotonic() - began)
+        by_partition = {take.partition: take for take in takes}
+        event_counts = {take.partition: sum(map(event_count, take.items)) for take in takes}
+        lanes = [
+            [by_partition[partition] for partition in sorted(lane)]
+            for lane in share_out(event_counts, len(self._databases))
+        ]
+        # All of them end before an error goes up: after it, every offset is read again.
+        outcomes = await asyncio.gather(
+            *map(self._store_lane, self._databases, lanes), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     def observe(self, lag: Mapping[int, int], halted: Mapping[int, str]) -> None:
         self._lag.clear()
@@ -89,32 +96,50 @@ class WriterSink:
         self._halted.set(len(halted))
 
     async def close(self) -> None:
-        await self._database.close()
+        for database in self._databases:
+            await database.close()
+
+    async def _store_lane(self, database: Database, takes: Sequence[Take[Item]]) -> None:
+        began = self._clock.monotonic()
+        try:
+            connection = await database.connect()
+            sifted = await self._transaction.run(connection, takes, self._slices.maps)
+        except TooManyRefused as error:
+            self._rollbacks.labels(reason="too_many_refused").inc()
+            await self._store_and_stop(database, takes, error.partition)
+            raise Fenced(f"partition {error.partition} stopped: too many rows refused") from error
+        except Exception as error:
+            self._after(error, database)
+            raise
+        self._count(sifted)
+        self._seconds.observe(self._clock.monotonic() - began)
 
     async def _make_places(self, takes: Sequence[Take[Item]]) -> None:
         arrivals = [item for take in takes for item in take.items if isinstance(item, Arrival)]
         await self._slices.ensure(arrivals)
         await self._days.ensure({arrival.seen_at for arrival in arrivals})
 
-    async def _store_and_stop(self, takes: Sequence[Take[Item]], partition: int) -> None:
+    async def _store_and_stop(
+        self, database: Database, takes: Sequence[Take[Item]], partition: int
+    ) -> None:
         """Store the next thousand events of a partition, refused or not, and stop it there.
 
         So each time that an operator lets it go on it moves, and never fills the table of dead
         letters in one go.
         """
         take = first_events(next(t for t in takes if t.partition == partition), WINDOW_EVENTS)
-        connection = await self._database.connect()
+        connection = await database.connect()
         try:
             sifted = await self._transaction.run(
                 connection, [take], self._slices.maps, stopping=partition
             )
         except Exception as error:
-            await self._after(error)
+            self._after(error, database)
             raise
         self._transaction.windows.pop(partition, None)
         self._count(sifted)
 
-    async def _after(self, error: Exception) -> None:
+    def _after(self, error: Exception, database: Database) -> None:
         """Leave a connection behind that can be used, or none."""
         reason = "connection"
         if isinstance(error, Fenced):
@@ -127,15 +152,16 @@ class WriterSink:
             if (error.sqlstate or "").startswith("42"):
                 log.critical("the database's schema does not fit this program", error=str(error))
         if not isinstance(error, Fenced | WriterError | asyncpg.PostgresError):
-            self._database.drop()
+            database.drop()
         self._rollbacks.labels(reason=reason).inc()
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        database = self._databases[0]
         try:
-            yield await self._database.connect()
+            yield await database.connect()
         except Exception:
-            self._database.drop()
+            database.drop()
             raise
 
     def _count(self, sifted: Sifted) -> None:

@@ -23,6 +23,7 @@ from libs.common.runtime import LoopWatch
 from libs.common.telemetry.metrics import Metrics
 from services.writer.consumer import WriterSink
 from services.writer.domain.arrivals import Item
+from services.writer.domain.lanes import LANE_COUNT
 from services.writer.store.batches import LOOKUP_SESSION
 from services.writer.store.connection import DDL_TIMEOUTS, STORING_TIMEOUTS, Database
 from services.writer.store.days import Days
@@ -155,7 +156,7 @@ async def make_writer(
     slices = Slices(Database(database, DDL_TIMEOUTS), clock)
     transaction = StoringTransaction(StoringOptions(fence, SECRET, Failpoint("")), clock)
     days = Days(slices)
-    storing = Database(database, STORING_TIMEOUTS, LOOKUP_SESSION)
+    storing = [Database(database, STORING_TIMEOUTS, LOOKUP_SESSION) for _ in range(LANE_COUNT)]
     sink = WriterSink(storing, days, transaction, metrics, SLOW)
     quick = limits or LoopLimits(look=timedelta(seconds=0.3))
     loop = ConsumerLoop(reader, sink, clock, LoopWatch(clock), quick)
