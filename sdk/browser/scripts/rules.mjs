@@ -75,7 +75,9 @@ export function compactRules() {
     ACCOUNTS: JSON.stringify(accounts(rules.iban_lengths)),
     FOLD: JSON.stringify(folds(rules.fold)),
   };
-  const lines = Object.entries(constants).map(([name, value]) => `export const ${name} = ${value};`);
+  const lines = Object.entries(constants).map(
+    ([name, value]) => `export const ${name} = ${value};`,
+  );
   return (
     "// Made by scripts/rules.mjs from libs/common/redaction/rules.json: change that file.\n" +
     `${lines.join("\n")}\n`

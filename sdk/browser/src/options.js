@@ -1,53 +1,41 @@
 /** @typedef {import("./types.js").Options} Options */
 /** @typedef {import("./types.js").Settings} Settings */
 
-const DAY_MS = 864e5;
-/** The gateway knows a batch again for 8 days: what is older might be stored twice. */
-export const OLDEST_MS = 7 * DAY_MS;
+/** The gateway knows a batch again for 8 days: what is older than 7 might be stored twice. */
+const OLDEST_MS = 6048e5;
 
-export const LEVELS = ["debug", "info", "warn", "error", "fatal"];
+const NUMBERS = {
+  sampleRate: 1,
+  batchSize: 10,
+  flushMs: 5e3,
+  dedupeMs: 1e4,
+  maxRetries: 3,
+  maxBytes: 1e6,
+  maxAgeMs: OLDEST_MS,
+};
+
 /** The levels as the ingest contract writes them. */
-export const LEVEL_NAMES = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
+export const LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"];
 export const ERROR = 3;
 
 /** @param {unknown} level what is no level at all counts as `info` */
-export const levelOf = (level) => {
-  const name = String(level).toLowerCase();
-  const index = LEVELS.indexOf({ warning: "warn", critical: "fatal" }[name] || name);
-  return index < 0 ? 1 : index;
-};
+export const levelOf = (level) =>
+  [1, 0, 3, 2, 4, 4][" dewfc".indexOf(`${level}`.charAt(0).toLowerCase())] ?? 1;
 
 /**
- * Return the options with everything that is missing or makes no sense replaced by its default.
+ * Return the options with every number that is missing or makes no sense replaced by its default.
  *
  * @param {Partial<Options>} [options]
  * @returns {Settings}
  */
 export function readOptions(options) {
-  const given = options || /** @type {Partial<Options>} */ ({});
-  /** @param {unknown} value @param {number} fallback @param {number} least @param {number} most */
-  const number = (value, fallback, least, most) =>
-    typeof value === "number" && value >= least ? Math.min(value, most) : fallback;
-  const offline = given.offline || {};
-  const keyId = String(given.apiKey || "").split("_")[1];
-  return {
-    ...given,
-    endpoint: String(given.endpoint || ""),
-    apiKey: String(given.apiKey || ""),
-    project: encodeURIComponent(String(given.app || keyId || "")),
-    level: levelOf(given.level),
-    sampleRate: number(given.sampleRate, 1, 0, 1),
-    batchSize: number(given.batchSize, 10, 1, 1000),
-    flushMs: number(given.flushMs, 5000, 0, DAY_MS),
-    dedupeMs: number(given.dedupeMs, 1e4, 0, DAY_MS),
-    maxRetries: number(given.maxRetries, 3, 0, 20),
-    maxBytes: number(offline.maxBytes, 1e6, 0, 4e6),
-    maxAgeMs: number(offline.maxAgeMs, OLDEST_MS, 0, OLDEST_MS),
-    storage: given.offline === false ? null : offline.storage,
-    propagateTo: [given.propagateTo || []].flat(),
-    capture: { errors: true, rejections: true, console: false, ...given.capture },
-    redact: given.redact || {},
-    keepalive: given.keepalive !== false,
-    gzip: given.gzip === true,
-  };
+  /** @type {any} */
+  const settings = { ...options, ...(options && options.offline) };
+  for (const name in NUMBERS)
+    if (!(settings[name] >= 0))
+      settings[name] = NUMBERS[/** @type {keyof typeof NUMBERS} */ (name)];
+  settings.level = levelOf(settings.level);
+  settings.maxAgeMs = Math.min(settings.maxAgeMs, OLDEST_MS);
+  settings.project = encodeURIComponent(settings.app || String(settings.apiKey).split("_")[1]);
+  return settings;
 }

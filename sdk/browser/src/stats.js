@@ -1,6 +1,5 @@
 /**
- * Counts what became of events. `drop` counts this page's own, which are part of the identity
- * captured = sent + stored + queued + dropped + deduped + sampled; `lose` those of earlier pages.
+ * Counts what became of events: captured = sent + stored + queued + dropped + deduped + sampled.
  */
 export function createStats() {
   const counts = {
@@ -17,35 +16,30 @@ export function createStats() {
   /** @type {Record<string, number>} */
   const drops = {};
   /** @type {Record<string, number>} */
-  let unreported = {};
+  let lost = {};
 
-  /** @param {Record<string, number>} into @param {string} reason @param {number} count */
-  const add = (into, reason, count) => {
-    into[reason] = (into[reason] || 0) + count;
-  };
-  /** @param {string} reason @param {number} count */
-  const lose = (reason, count) => {
-    if (count) add(unreported, reason, count);
+  /** @param {Record<string, number>} sums @param {string} reason @param {number} count */
+  const add = (sums, reason, count) => {
+    if (count) sums[reason] = (sums[reason] || 0) + count;
   };
 
   return {
     counts,
     drops,
-    lose,
-    /** @param {string} reason @param {number} [count] */
-    drop(reason, count = 1) {
-      if (count) add(drops, reason, count);
-      lose(reason, count);
+    /** @param {string} reason @param {number} count @param {boolean} [isForeign] an earlier page's */
+    drop(reason, count, isForeign) {
+      if (!isForeign) add(drops, reason, count);
+      add(lost, reason, count);
     },
-    /** Return the losses since the last report. @returns {Record<string, number> | undefined} */
+    /** Return the losses that no batch told of yet. */
     takeReport() {
-      const report = unreported;
-      unreported = {};
-      return Object.keys(report).length ? report : undefined;
+      const report = lost;
+      lost = {};
+      return report;
     },
     /** A report was lost with its batch. @param {Record<string, number>} [report] */
-    giveBack(report = {}) {
-      for (const reason in report) lose(reason, report[reason]);
+    giveBack(report) {
+      for (const reason in report) add(lost, reason, report[reason]);
     },
   };
 }

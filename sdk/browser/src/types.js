@@ -55,12 +55,7 @@
  * @property {number} maxRetries
  * @property {number} maxBytes
  * @property {number} maxAgeMs
- * @property {Storage | null} [storage] null where nothing may be kept
- * @property {(string | RegExp)[]} propagateTo
- * @property {{errors: boolean, rejections: boolean, console: boolean}} capture
- * @property {RedactOptions} redact
- * @property {boolean} keepalive
- * @property {boolean} gzip
+ * @property {Storage} [storage]
  * @typedef {Omit<Options, keyof Resolved> & Resolved} Settings
  *
  * @typedef {object} StatsNow captured = sent + stored + queued + dropped + deduped + sampled
@@ -107,11 +102,15 @@
  * @typedef {object} Batch a body with its bytes for good, the same in every attempt
  * @property {string} id
  * @property {number} ts when its first event came
- * @property {0 | 1} severe whether it holds an error
+ * @property {number} severe 1 where it holds an error
  * @property {number} count of its events
  * @property {string} body
- * @property {Record<string, number>} [report] the losses that it tells of
  * @property {number} bytes of the body
+ * @property {Record<string, number>} [report] the losses that it tells of
  * @property {string} [key] under which it is stored
+ * @property {boolean} [foreign] an earlier page's
+ * @property {boolean} [busy] being sent
+ * @property {number} [attempts] that failed
+ * @property {boolean} [trimmed] its one event was cut down
  */
 export {};

@@ -1,22 +1,20 @@
-/** @typedef {import("../types.js").World} World */
-
 /**
  * @typedef {object} Page what the page's events are told to
  * @property {(error: unknown, type?: string) => void} thrown
  * @property {(level: number, values: unknown[]) => void} printed
- * @property {(gone: boolean) => void} leave
- * @property {(kept: boolean) => void} back
+ * @property {(isGone: boolean) => void} leave
+ * @property {(isKept: boolean) => void} back
  * @property {() => void} online
  */
 
 /**
  * Listen to what the page throws, prints and goes through; return what ends it.
  *
- * @param {World} world
- * @param {import("../types.js").Settings["capture"]} capture
+ * @param {import("../types.js").World} world
+ * @param {import("../types.js").Options["capture"]} capture
  * @param {Page} page
  */
-export function listen(world, capture, page) {
+export function listen(world, { errors = true, rejections = true, console: prints } = {}, page) {
   /** @type {(() => void)[]} */
   const undo = [];
   /** @param {any} target @param {string} type @param {(event: any) => void} act */
@@ -25,22 +23,21 @@ export function listen(world, capture, page) {
     undo.push(() => target.removeEventListener(type, act));
   };
 
-  if (capture.errors)
+  if (errors)
     on(world, "error", ({ error, message }) => {
       // A note of the browser to itself, thrown by nobody.
       if (!/^ResizeObserver loop/.test(message)) page.thrown(error || message);
     });
-  if (capture.rejections)
+  if (rejections)
     on(world, "unhandledrejection", ({ reason }) => page.thrown(reason, "UnhandledRejection"));
-  if (capture.console)
-    [2, 3].forEach((level) => {
-      const { console } = /** @type {any} */ (world);
-      const name = level > 2 ? "error" : "warn";
+  if (prints)
+    ["warn", "error"].forEach((name, index) => {
+      const console = /** @type {any} */ (world.console);
       const original = console[name];
       /** @param {unknown[]} values */
       const ours = (...values) => {
         original.apply(console, values);
-        page.printed(level, values);
+        page.printed(index + 2, values);
       };
       console[name] = ours;
       undo.push(() => {
@@ -53,9 +50,8 @@ export function listen(world, capture, page) {
   on(world, "pageshow", ({ persisted }) => page.back(persisted));
   on(world, "online", page.online);
   const { document } = world;
-  if (document)
-    on(document, "visibilitychange", () => {
-      if (document.visibilityState === "hidden") page.leave(false);
-    });
+  on(document, "visibilitychange", () => {
+    if (document.visibilityState === "hidden") page.leave(false);
+  });
   return () => undo.forEach((one) => one());
 }

@@ -1,12 +1,12 @@
 /** @typedef {import("../types.js").World} World */
 
-export const TRACE_HEADER = "X-Trace-Id";
+const TRACE_HEADER = "X-Trace-Id";
 
 /**
  * @typedef {object} Requests
  * @property {(url: unknown) => URL | undefined} target the address, where it gets our trace id
  * @property {() => string} trace
- * @property {(sample: { method: string, path: string, status: number, ms: number }) => void} sample
+ * @property {(method: string, address: URL, began: number, status: number) => void} sample
  */
 
 /**
@@ -17,16 +17,17 @@ export const TRACE_HEADER = "X-Trace-Id";
  * @param {import("../types.js").Settings} settings
  * @returns {Requests["target"]}
  */
-export function createTarget(world, { endpoint, propagateTo }) {
+export function createTarget({ location }, { endpoint, propagateTo = [] }) {
   return (url) => {
     try {
-      const address = new world.URL(String(url), world.location.href);
-      const { href } = address;
-      if (href.startsWith(new world.URL(endpoint, world.location.href).href)) return;
-      const isListed = propagateTo.some((one) =>
-        typeof one === "string" ? href.startsWith(one) : href.search(one) >= 0,
-      );
-      if (address.origin === world.location.origin || isListed) return address;
+      const address = new URL(String(url), location.href);
+      const { href, origin } = address;
+      const isOurs =
+        origin === location.origin ||
+        [propagateTo]
+          .flat()
+          .some((one) => (typeof one === "string" ? href.startsWith(one) : one.test(href)));
+      if (isOurs && !href.startsWith(new URL(endpoint, location.href).href)) return address;
     } catch {
       // no address
     }
@@ -43,46 +44,43 @@ export function createTarget(world, { endpoint, propagateTo }) {
  * @returns {typeof fetch}
  */
 export function createFetch(world, original, { target, trace, sample }) {
-  return function (/** @type {any} */ input, /** @type {any} */ init) {
+  return (/** @type {any[]} */ ...given) => {
     let answer;
     try {
+      const [input, init = {}] = given;
       const isRequest = world.Request && input instanceof world.Request;
-      const address = target(isRequest ? input.url : input);
+      const address = given.length && target(isRequest ? input.url : input);
       if (address) {
-        const headers = new world.Headers(
-          (init && init.headers) || (isRequest ? input.headers : undefined),
-        );
+        const headers = new Headers(init.headers || (isRequest ? input.headers : undefined));
         if (!headers.has(TRACE_HEADER)) headers.set(TRACE_HEADER, trace());
-        const method = String(
-          (init && init.method) || (isRequest && input.method) || "GET",
-        ).toUpperCase();
+        // Not a new Request, which would take the body out of the caller's; and not a copy, which
+        // would miss what a Request given as `init` has on its prototype.
+        const traced = new Proxy(init, {
+          get: (_, name) => (name === "headers" ? headers : init[name]),
+        });
+        const method = init.method || (isRequest && input.method) || "GET";
         const began = world.performance.now();
-        // Not a new Request: that would take the body out of the caller's.
-        answer = original.call(world, input, { ...init, headers });
-        const measure = (/** @type {number} */ status) =>
-          sample({ method, path: address.pathname, status, ms: world.performance.now() - began });
-        answer.then(
-          ({ status }) => measure(status),
-          () => measure(0),
-        );
+        answer = original.call(world, input, traced);
+        const done = ({ status = 0 }) => sample(method, address, began, status);
+        answer.then(done, done);
       }
     } catch {
       // ours to blame: the caller's request goes out as it was
     }
-    return answer || original.call(world, input, init);
+    return answer || original.apply(world, /** @type {any} */ (given));
   };
 }
 
 /** @param {World} world @param {Requests} requests @returns {() => void} what takes it back */
 export function instrumentFetch(world, requests) {
   const original = world.fetch;
-  let isOn = true;
-  const traced = createFetch(world, original, requests);
+  let current = createFetch(world, original, requests);
   /** @type {typeof fetch} */
-  const ours = (input, init) => (isOn ? traced : original).call(world, input, init);
+  const ours = (...given) => current.apply(world, given);
   world.fetch = ours;
   return () => {
-    isOn = false;
+    // Where somebody wrapped ours it stays, and does nothing.
+    current = original;
     if (world.fetch === ours) world.fetch = original;
   };
 }
@@ -90,49 +88,43 @@ export function instrumentFetch(world, requests) {
 /** @param {World} world @param {Requests} requests @returns {() => void} what takes it back */
 export function instrumentXhr(world, { target, trace, sample }) {
   const proto = /** @type {any} */ (world.XMLHttpRequest.prototype);
-  const { open, send, setRequestHeader } = proto;
-  /** @type {WeakMap<object, { method: string, address?: URL, hasTrace?: boolean }>} */
+  let isOn = true;
+  /** @type {WeakMap<object, { method?: string, address?: URL, hasTrace?: boolean }>} */
   const seen = new WeakMap();
-  const ours = {
-    /** @this {any} @param {any[]} rest */
-    open(/** @type {any} */ method, /** @type {any} */ url, ...rest) {
-      seen.set(this, { method: String(method).toUpperCase(), address: target(url) });
-      return open.call(this, method, url, ...rest);
+  /** @type {Record<string, (this: any, ...given: any[]) => void>} */
+  const before = {
+    open(method, url) {
+      seen.set(this, { method, address: isOn ? target(url) : undefined });
     },
-    /** @this {any} */
-    setRequestHeader(/** @type {any} */ name, /** @type {any} */ value) {
-      const request = seen.get(this);
-      if (request && String(name).toLowerCase() === TRACE_HEADER.toLowerCase())
-        request.hasTrace = true;
-      return setRequestHeader.call(this, name, value);
+    setRequestHeader(name) {
+      if (/^x-trace-id$/i.test(name)) seen.set(this, { ...seen.get(this), hasTrace: true });
     },
-    /** @this {any} */
-    send(/** @type {any} */ body) {
-      const { method, address, hasTrace } = seen.get(this) || { method: "" };
-      if (address)
-        try {
-          if (!hasTrace) setRequestHeader.call(this, TRACE_HEADER, trace());
-          const began = world.performance.now();
-          this.addEventListener("loadend", () =>
-            sample({
-              method,
-              path: address.pathname,
-              status: this.status,
-              ms: world.performance.now() - began,
-            }),
-          );
-        } catch {
-          // ours to blame: the caller's request goes out as it was
-        }
-      return send.call(this, body);
+    send() {
+      const { method = "", address, hasTrace } = seen.get(this) || {};
+      if (!address) return;
+      const began = world.performance.now();
+      this.addEventListener("loadend", () => sample(method, address, began, this.status));
+      if (!hasTrace) this.setRequestHeader(TRACE_HEADER, trace());
     },
   };
-  Object.assign(proto, ours);
+  const undo = Object.keys(before).map((name) => {
+    const original = proto[name];
+    /** @this {any} @param {any[]} given */
+    const ours = function (...given) {
+      try {
+        before[name].apply(this, given);
+      } catch {
+        // ours to blame: the caller's request goes out as it was
+      }
+      return original.apply(this, given);
+    };
+    proto[name] = ours;
+    return () => {
+      if (proto[name] === ours) proto[name] = original;
+    };
+  });
   return () => {
-    if (proto.open === ours.open) proto.open = open;
-    if (proto.send === ours.send) proto.send = send;
-    if (proto.setRequestHeader === ours.setRequestHeader) proto.setRequestHeader = setRequestHeader;
-    // Where somebody wrapped ours it stays, and finds no address.
-    target = () => undefined;
+    isOn = false;
+    undo.forEach((one) => one());
   };
 }

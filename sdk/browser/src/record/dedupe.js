@@ -3,10 +3,10 @@
 const KEYS = 200;
 
 /**
- * @typedef {object} Window of one kind of event; it opens with the first of them
- * @property {number} end
- * @property {Event | undefined} event nothing where the first was dropped: so are its repeats
- * @property {number} count of the repeats
+ * @typedef {object} Repeats of one kind of event, in the time since the first of them
+ * @property {number} end of that time
+ * @property {Event | undefined} event the first; nothing where it was dropped, so are its repeats
+ * @property {number} count
  * @property {number} last wall clock time of the last of them
  */
 
@@ -14,78 +14,66 @@ const KEYS = 200;
  * Folds repeats: the first goes out at once, the others only count, and at the end of the window
  * one summary stands for them. The counts of all sum up to the occurrences.
  *
- * @param {object} given
- * @param {import("../types.js").World} given.world
- * @param {number} given.windowMs
- * @param {(event: Event, count: number, last: number) => void} given.summarise
+ * @param {import("../types.js").World} world
+ * @param {number} windowMs
+ * @param {(event: Event, count: number, last: number) => void} summarise
  */
-export function createDedupe({ world, windowMs, summarise }) {
-  /** @type {Map<string, Window>} in the order of their ends */
+export function createDedupe(world, windowMs, summarise) {
+  /** @type {Map<string, Repeats>} in the order of their ends */
   const windows = new Map();
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  /** @type {ReturnType<typeof setTimeout>} */
   let timer;
-  const mono = () => world.performance.now();
 
-  /** @param {Window} window */
-  const emit = (window) => {
-    const { event, count, last } = window;
-    window.count = 0;
+  /** @param {Repeats} repeats */
+  const emit = ({ event, count, last }) => {
     if (event && count) summarise(event, count, last);
   };
 
-  /** @param {string} key @param {Window} window */
-  const shut = (key, window) => {
-    windows.delete(key);
-    emit(window);
-  };
-
+  /** End what is over, and the oldest when there are too many. */
   const sweep = () => {
     world.clearTimeout(timer);
-    timer = undefined;
-    for (const [key, window] of windows) {
-      const left = window.end - mono();
-      if (left > 0) {
+    for (const [key, repeats] of windows) {
+      const left = repeats.end - world.performance.now();
+      if (left > 0 && windows.size <= KEYS) {
         timer = world.setTimeout(sweep, left);
-        return;
+        break;
       }
-      shut(key, window);
+      windows.delete(key);
+      emit(repeats);
     }
   };
 
   return {
     /**
-     * Return the window that an event repeats in, already counted; nothing for the first.
+     * Return what an event repeats, already counted; nothing for the first.
      * @param {string} key
      * @param {number} now wall clock
      */
     repeat(key, now) {
-      const window = windows.get(key);
-      if (!window) return;
-      if (window.end <= mono()) return shut(key, window);
-      window.count++;
-      window.last = now;
-      return window;
+      sweep();
+      const repeats = windows.get(key);
+      if (repeats) {
+        repeats.count++;
+        repeats.last = now;
+      }
+      return repeats;
     },
 
-    /**
-     * Open the window of a first event.
-     * @param {string} key
-     * @param {Event} [event]
-     */
+    /** @param {string} key @param {Event} [event] */
     open(key, event) {
-      if (!windowMs) return;
-      for (const [oldest, window] of windows) {
-        if (windows.size < KEYS) break;
-        shut(oldest, window);
-      }
-      windows.set(key, { end: mono() + windowMs, event, count: 0, last: 0 });
-      if (!timer) sweep();
+      windows.set(key, { end: world.performance.now() + windowMs, event, count: 0, last: 0 });
+      sweep();
     },
 
     /** Count of the summaries still to come. */
-    pending: () => [...windows.values()].filter((window) => window.event && window.count).length,
+    pending: () => [...windows.values()].filter(({ event, count }) => event && count).length,
 
     /** Send the summaries now; the windows stay. */
-    flush: () => windows.forEach(emit),
+    flush() {
+      for (const repeats of windows.values()) {
+        emit(repeats);
+        repeats.count = 0;
+      }
+    },
   };
 }

@@ -1,3 +1,5 @@
+import { encode, get } from "./plain.js";
+
 const FRAMES = 50;
 const CAUSES = 5;
 
@@ -13,71 +15,43 @@ const CAUSES = 5;
  * Describe anything that can be thrown; never throws itself.
  *
  * @param {unknown} thrown
- * @param {(text: string, limit?: number) => string} text makes texts safe
+ * @param {import("./plain.js").Plain} plain
  * @param {string} [type] of what is no Error
  * @returns {Thrown}
  */
-export function describe(thrown, text, type = "Error") {
-  const chain = [];
-  /** @type {any[]} */
-  const waiting = [thrown];
-  const seen = new Set();
-  while (waiting.length && chain.length <= CAUSES) {
-    const one = waiting.shift();
-    if (seen.has(one)) continue;
-    seen.add(one);
-    chain.push(read(one, text, type));
-    waiting.push(...linked(one));
+export function describe(thrown, { plain, text }, type = "Error") {
+  const chain = [thrown];
+  const all = [];
+  for (const one of chain) {
+    if (all.length > CAUSES) break;
+    const stack = plain(get(one, "stack"));
+    const message = plain(get(one, "message"));
+    all.push({
+      type: text(plain(get(one, "name")) || type, 256),
+      value: message || stack ? text(message || "") : toText(plain(one)),
+      stacktrace: readStack(`${stack}`).map((frame) => ({ ...frame, file: text(frame.file, 512) })),
+    });
+    // Its cause, and the errors that it sums up.
+    const errors = get(one, "errors");
+    for (const next of [
+      get(one, "cause"),
+      ...(Array.isArray(errors) ? errors.slice(0, CAUSES) : []),
+    ])
+      if (next != null && !chain.includes(next)) chain.push(next);
   }
-  const [first, ...cause] = chain;
+  const [first, ...cause] = all;
   return cause.length ? { ...first, cause } : first;
 }
 
-/** @param {any} error @returns {unknown[]} its cause and the errors it sums up */
-function linked(error) {
-  try {
-    const found = error.errors && error.errors.length ? [...error.errors] : [];
-    if (error.cause != null) found.unshift(error.cause);
-    return found;
-  } catch {
-    return [];
-  }
-}
-
-/** @param {any} error @param {(text: string, limit?: number) => string} text @param {string} type */
-function read(error, text, type) {
-  /** @param {string} name */
-  const field = (name) => {
-    try {
-      return error[name] == null ? "" : String(error[name]);
-    } catch {
-      return "";
-    }
-  };
-  let value = field("message");
-  if (!value && !field("stack")) {
-    try {
-      value = String(error);
-    } catch {
-      value = "[Unreadable]";
-    }
-  }
-  return {
-    type: text(field("name") || type, 256),
-    value: text(value),
-    stacktrace: readStack(field("stack")).map((frame) => ({
-      ...frame,
-      file: text(String(frame.file), 512),
-    })),
-  };
-}
+/** @param {any} value plain @returns {string} */
+export const toText = (value) => (typeof value === "string" ? value : encode(value));
 
 /** @param {string} stack of Chromium (`at f (file:1:2)`), Firefox and Safari (`f@file:1:2`) */
 export function readStack(stack) {
   const frames = [];
-  for (const line of stack.slice(0, 16384).split("\n")) {
+  for (const line of stack.split("\n")) {
     const found = /^\s*(?:at )?(?:(.{0,256}?)(?: \(|@))?([^\s()@]{1,1024}):(\d+):(\d+)\)?$/.exec(
-      line.slice(0, 1400),
+      line,
     );
     if (found && frames.length < FRAMES)
       frames.push({
@@ -91,12 +65,5 @@ export function readStack(stack) {
 }
 
 /** @param {unknown} value also of another frame, whose Error is another */
-export function isError(value) {
-  try {
-    return (
-      value instanceof Error || /(Error|Exception)\]$/.test(Object.prototype.toString.call(value))
-    );
-  } catch {
-    return false; // a revoked proxy
-  }
-}
+export const isError = (value) =>
+  typeof value === "object" && typeof get(value, "stack") === "string";

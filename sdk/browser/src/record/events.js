@@ -1,55 +1,32 @@
+import { LEVELS } from "../options.js";
 import { createRedaction } from "../redaction/walk.js";
-import { LEVEL_NAMES } from "../options.js";
+import { byteLength } from "../transport/batcher.js";
 import { uuid7 } from "./ids.js";
 import { createPlain, encode } from "./plain.js";
 import { shrink } from "./shrink.js";
-import { byteLength } from "../transport/batcher.js";
 
-/** @typedef {import("../types.js").World} World */
 /** @typedef {import("../types.js").Event} Event */
 
-const EVENT_BYTES = 64 * 1024 - 512;
+const EVENT_BYTES = 65e3;
 const HOOK_DEPTH = 14;
 
 /**
  * Makes events: redacted before the page's own hook sees them and again after it.
  *
- * @param {World} world
  * @param {import("../types.js").Settings} settings
  * @param {import("../stats.js").Stats} stats
  */
-export function createEvents(world, { redact, beforeSend }, stats) {
-  const clean = createRedaction(redact);
+export function createEvents({ redact, beforeSend }, { counts }) {
+  const redacted = createRedaction(redact, () => counts.redacted++);
   let seq = 0;
 
-  /** @template T @param {T} value @returns {T} */
-  const redacted = (value) => {
-    const hits = { count: 0 };
-    const result = clean(value, hits);
-    stats.counts.redacted += hits.count;
-    return result;
-  };
-
-  /** @param {Event} event @returns {Event | undefined} */
-  const hooked = (event) => {
-    if (!beforeSend) return event;
-    const { kind, id, created_at } = event;
-    try {
-      const given = beforeSend({ ...event, extra_data: { ...event.extra_data } });
-      if (given === null) return;
-      if (
-        given &&
-        typeof given === "object" &&
-        typeof (/** @type {any} */ (given).then) !== "function"
-      )
-        return { ...redacted(createPlain(HOOK_DEPTH).plain(given)), kind, id, created_at };
-      if (given === undefined) return event;
-    } catch {
-      // the page's hook failed: the event as it was is safe to send
-    }
-    stats.counts.hook_failed++;
-    return event;
-  };
+  /** @param {number} now @param {Event} event @returns {Event} */
+  const stamped = (now, event) => ({
+    ...event,
+    id: uuid7(now),
+    created_at: new Date(now).toISOString(),
+    extra_data: { ...event.extra_data, seq: ++seq },
+  });
 
   return {
     /**
@@ -60,38 +37,43 @@ export function createEvents(world, { redact, beforeSend }, stats) {
      * @param {Record<string, unknown>} ids
      */
     make(level, now, content, ids) {
-      const { extra_data, ...rest } = redacted(content);
-      return hooked({
-        id: uuid7(world, now),
-        created_at: new Date(now).toISOString(),
-        level: LEVEL_NAMES[level],
+      const event = stamped(now, {
+        level: LEVELS[level],
         source: "frontend",
         ...ids,
-        ...rest,
-        extra_data: { ...extra_data, seq: ++seq },
+        ...redacted(content),
       });
+      if (!beforeSend) return event;
+      const { kind, id, created_at } = event;
+      try {
+        const copy = { ...event, extra_data: { ...event.extra_data } };
+        const given = beforeSend(copy);
+        if (given === null) return;
+        const changed = given || copy;
+        if (changed.kind)
+          return { ...redacted(createPlain(HOOK_DEPTH).plain(changed)), kind, id, created_at };
+      } catch {
+        // its own failure: the event as it was is safe to send
+      }
+      counts.hook_failed++;
+      return event;
     },
 
     /**
      * Return the event that stands for repeats of another.
      * @param {Event} event @param {number} count @param {number} last
      */
-    summary: (event, count, last) => ({
-      ...event,
-      id: uuid7(world, last),
-      created_at: new Date(last).toISOString(),
-      count,
-      extra_data: { ...event.extra_data, first_ts: event.created_at, seq: ++seq },
-    }),
+    summary(event, count, last) {
+      const first_ts = event.created_at;
+      return stamped(last, { ...event, count, extra_data: { ...event.extra_data, first_ts } });
+    },
 
     /** @param {Event} event @returns {string} JSON, small enough for the gateway */
     write(event) {
-      let text = encode(event);
-      if (byteLength(text) > EVENT_BYTES) {
-        shrink(event);
-        text = encode(event);
-      }
-      return text;
+      const text = encode(event);
+      if (byteLength(text) < EVENT_BYTES) return text;
+      shrink(event);
+      return encode(event);
     },
   };
 }

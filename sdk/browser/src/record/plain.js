@@ -1,129 +1,92 @@
 const DEPTH = 6;
 const ENTRIES = 100;
 const TEXT_LENGTH = 8192;
-/** All texts of one event together, so that no event is larger than the gateway takes. */
+/** All texts of one event together, so that few events are larger than the gateway takes. */
 const BUDGET = 48e3;
 
+/** @typedef {ReturnType<typeof createPlain>} Plain */
+
 /**
- * Return what makes plain JSON values of anything: bounded, without cycles, never throwing.
- *
- * The values have no prototype and the texts are valid Unicode. `isCut` says whether something was
- * left out since the function was made.
+ * Return what makes plain JSON values of anything: bounded, without cycles, never throwing. They
+ * have no prototype, and their texts are valid Unicode.
  *
  * @param {number} [depth]
  */
 export function createPlain(depth = DEPTH) {
   let budget = BUDGET;
   let isCut = false;
-  /** @type {object[]} */
+  /** @type {any[]} */
   const parents = [];
 
-  /** @param {string} text @param {number} [limit] */
-  const cut = (text, limit = TEXT_LENGTH) => {
-    const most = Math.min(limit, Math.max(budget, 0));
-    if (text.length > most) {
+  /** Half an emoji and NUL, which no strict reader takes, become U+FFFD. @param {any} value @param {number} [limit] */
+  const text = (value, limit = TEXT_LENGTH) => {
+    let result = String(value);
+    const most = Math.min(limit, budget);
+    if (result.length > most) {
       isCut = true;
-      text = text.slice(0, most) + "…";
+      result = result.slice(0, most) + "…";
     }
-    budget -= text.length;
-    return wellFormed(text);
+    budget = Math.max(0, budget - result.length);
+    return result.replace(/[\ud800-\udbff][\udc00-\udfff]|[\0\ud800-\udfff]/g, (found) =>
+      found[1] ? found : "\ufffd",
+    );
   };
 
   /** @param {any} value @returns {any} */
-  const walk = (value) => {
-    switch (typeof value) {
-      case "string":
-        return cut(value);
-      case "number":
-        return isFinite(value) ? value : `${value}`;
-      case "boolean":
-        return value;
-      case "undefined":
-        return null;
-      case "object":
-        return value && inside(value);
-      case "function":
-        return "[Function]";
-    }
-    return cut(String(value)); // bigint, symbol
-  };
-
-  /** @param {any} value an object */
-  const inside = (value) => {
-    if (parents.includes(value)) return "[Circular]";
-    if (parents.length >= depth) {
-      isCut = true;
-      return "[Deep]";
-    }
-    parents.push(value);
+  const plain = (value) => {
+    const { length } = parents;
     try {
-      return entries(value);
+      if (value == null) return null;
+      if (typeof value === "function") return "[Function]";
+      if (value === !!value || Number.isFinite(value)) return value;
+      if (typeof value !== "object") return text(value);
+      if (parents.includes(value)) return "[Circular]";
+      if (length >= depth || value.window === value) {
+        isCut = true;
+        return "[Object]";
+      }
+      if (value.nodeType) return `<${text(value.nodeName)}>`;
+      if (value.toISOString) return text(value.toISOString());
+      if (value instanceof Error)
+        value = { type: value.name, value: value.message, stack: value.stack };
+      if (value instanceof Map) value = Object.fromEntries(value);
+      if (value instanceof Set) value = [...value];
+      const isList = Array.isArray(value);
+      const keys = isList
+        ? [...value.slice(0, ENTRIES + 1).keys()]
+        : ArrayBuffer.isView(value)
+          ? []
+          : Object.keys(value);
+      const proto = Object.getPrototypeOf(value);
+      if (!isList && !keys.length && proto && proto !== Object.prototype)
+        return Object.prototype.toString.call(value) === "[object URL]"
+          ? text(value)
+          : Object.prototype.toString.call(value);
+      const most = budget ? ENTRIES : 0;
+      if (keys.length > most) isCut = true;
+      parents.push(value);
+      const result = isList ? [] : Object.create(null);
+      for (const key of keys.slice(0, most))
+        result[isList ? key : text(key, 256)] = plain(get(value, key));
+      return result;
     } catch {
-      return "[Unreadable]"; // a getter that throws, a revoked proxy, another origin's window
+      return "[Unreadable]"; // a revoked proxy, another origin's window
     } finally {
-      parents.pop();
+      parents.length = length;
     }
   };
 
-  /** @param {any} value */
-  const entries = (value) => {
-    if (value.window === value) return "[Window]";
-    if (value.nodeType > 0) return `<${cut(String(value.nodeName).toLowerCase(), 64)}>`;
-    if (value instanceof Date) return isNaN(+value) ? "[Invalid Date]" : value.toISOString();
-    if (value instanceof Error)
-      return {
-        type: cut(String(value.name)),
-        value: cut(String(value.message)),
-        stack: cut(String(value.stack)),
-      };
-    if (value instanceof Map) value = Object.fromEntries(value);
-    else if (value instanceof Set) value = [...value];
-    if (Array.isArray(value)) {
-      const items = [];
-      const length = limited(value.length);
-      for (let index = 0; index < length; index++) items.push(safely(value, index));
-      return items;
-    }
-    if (ArrayBuffer.isView(value)) return Object.prototype.toString.call(value);
-    const fields = Object.create(null);
-    const keys = Object.keys(value);
-    const proto = Object.getPrototypeOf(value);
-    if (!keys.length && proto && proto !== Object.prototype) return cut(String(value)); // URL, File
-    for (const key of keys.slice(0, limited(keys.length)))
-      fields[cut(key, 256)] = safely(value, key);
-    return fields;
-  };
-
-  /** @param {number} count */
-  const limited = (count) => {
-    const most = budget > 0 ? ENTRIES : 0;
-    if (count > most) isCut = true;
-    return Math.min(count, most);
-  };
-
-  /** @param {any} value @param {string | number} key */
-  const safely = (value, key) => {
-    try {
-      return walk(value[key]);
-    } catch {
-      return "[Unreadable]";
-    }
-  };
-
-  return {
-    text: cut,
-    plain: (/** @type {unknown} */ value) => safely([value], 0),
-    isCut: () => isCut,
-  };
+  return { text, plain, isCut: () => isCut };
 }
 
-/** @param {string} text half an emoji and NUL, which no strict reader takes, become U+FFFD */
-const wellFormed = (text) =>
-  /[\0\ud800-\udfff]/.test(text)
-    ? text.replace(/[\ud800-\udbff][\udc00-\udfff]|[\0\ud800-\udfff]/g, (found) =>
-        found[1] ? found : "\ufffd",
-      )
-    : text;
+/** Read a field whose getter may throw. @param {any} value @param {any} key */
+export const get = (value, key) => {
+  try {
+    return value?.[key];
+  } catch {
+    return "[Unreadable]";
+  }
+};
 
 /**
  * Write plain values as JSON, whatever the page made of `toJSON`.
@@ -132,11 +95,10 @@ const wellFormed = (text) =>
  * @returns {string}
  */
 export const encode = (value) =>
-  value && typeof value === "object"
-    ? Array.isArray(value)
-      ? `[${value.map(encode).join()}]`
+  !value || typeof value !== "object"
+    ? JSON.stringify(value)
+    : Array.isArray(value)
+      ? `[${value.map(encode)}]`
       : `{${Object.keys(value)
           .filter((key) => value[key] !== undefined)
-          .map((key) => `${JSON.stringify(key)}:${encode(value[key])}`)
-          .join()}}`
-    : JSON.stringify(value === undefined ? null : value);
+          .map((key) => JSON.stringify(key) + ":" + encode(value[key]))}}`;

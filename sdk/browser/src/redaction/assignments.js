@@ -77,7 +77,11 @@ function valueSpan(text, start, header = "") {
     const [, escape, mark] = quote;
     let end = text.indexOf(escape + mark, start);
     // An odd number of backslashes before it: the quote belongs to the value.
-    while (!escape && end > start && /** @type {RegExpExecArray} */ (/\\*$/.exec(text.slice(start, end)))[0].length % 2)
+    while (
+      !escape &&
+      end > start &&
+      /** @type {RegExpExecArray} */ (/\\*$/.exec(text.slice(start, end)))[0].length % 2
+    )
       end = text.indexOf(mark, end + 1);
     if (end < 0) end = text.length;
     return end > start ? [start, end] : undefined;
@@ -111,7 +115,8 @@ export function createAssignments(verdictOf) {
     /** @type {Span | undefined} */
     let span;
     if (verdict === KEEP) return;
-    if (value >= 0) span = valueSpan(text, value, text.slice(value - 3, value).includes(":") ? name : "");
+    if (value >= 0)
+      span = valueSpan(text, value, text.slice(value - 3, value).includes(":") ? name : "");
     else if (text[start - before.length - 1] === "<" && before.length < LONGEST_PREFIX) {
       const close = text.slice(0, wordEnd + LONGEST_PREFIX).indexOf(">", wordEnd);
       const end = close < 0 ? -1 : text.indexOf("<", close);

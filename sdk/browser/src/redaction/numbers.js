@@ -26,7 +26,11 @@ export const isCard = (digits) =>
       })
     );
   }) &&
-  [...digits].reverse().reduce((sum, digit, index) => sum + (index % 2 ? (+digit * 2) % 9 || +digit : +digit), 0) % 10 === 0;
+  [...digits]
+    .reverse()
+    .reduce((sum, digit, index) => sum + (index % 2 ? (+digit * 2) % 9 || +digit : +digit), 0) %
+    10 ===
+    0;
 
 /**
  * Find cards and dashed SSNs in a run of digits, single blanks and dashes.
@@ -59,7 +63,8 @@ function numberEnd(text, start, isDump) {
   if (touchesBefore(text, start)) return 0;
   if (/^\d{3}-\d\d-\d{4}(?![a-z\d]|[.-]\d)/i.test(rest)) return start + 11;
   const isOne = first.length > 12;
-  if (!isOne && (!/[ -]/.test(separator) || (separator === "-" && text[start - 1] === "-"))) return 0; // in a UUID
+  if (!isOne && (!/[ -]/.test(separator) || (separator === "-" && text[start - 1] === "-")))
+    return 0; // in a UUID
   let best = 0;
   let end = start;
   let digits = "";
@@ -71,7 +76,8 @@ function numberEnd(text, start, isDump) {
     end += length;
     if (digits.length > 12 && !touchesAfter(text, end) && isCard(digits)) {
       const looks = text.slice(start, end).replace(/\d/g, "d");
-      if (!isDump || isOne || /^d{4}([ -])(?:d{4}\1d{4}\1d{4}|d{6}\1d{4,5})$/.test(looks)) best = end;
+      if (!isDump || isOne || /^d{4}([ -])(?:d{4}\1d{4}\1d{4}|d{6}\1d{4,5})$/.test(looks))
+        best = end;
     }
     if (group !== part) break;
     end++;
@@ -91,7 +97,10 @@ export function accountEnd(text, start, end) {
   for (let position = start; position < end; position++) {
     account += text[position].trim();
     if (account.length === length)
-      return /[a-z\d]/i.test((text[position + 1] || " ") + (text[start - 1] || " ")) || !passesMod97(account) ? 0 : position + 1;
+      return /[a-z\d]/i.test((text[position + 1] || " ") + (text[start - 1] || " ")) ||
+        !passesMod97(account)
+        ? 0
+        : position + 1;
   }
   return 0;
 }

@@ -2,10 +2,9 @@ import { createAssignments } from "./assignments.js";
 import { fold } from "./fold.js";
 import { begins, wordPattern } from "./names.js";
 import { accountEnd, findNumbers, touchesAfter, touchesBefore } from "./numbers.js";
-import { MARK, PATTERNS, SHORT_WORDS } from "./rules.js";
+import { PATTERNS, SHORT_WORDS } from "./rules.js";
 
 /** @typedef {import("./numbers.js").Span} Span */
-/** @typedef {{ count: number }} Hits what was replaced */
 /** @typedef {[start: number, end: number, from: number]} Found `from`: where its sign began */
 
 const MAX_PASSES = 8;
@@ -46,7 +45,9 @@ const CHECKS = {
 
   // The whole block; one that was cut off counts to the end of the text.
   private_key(text, start, end) {
-    const [block] = /** @type {RegExpExecArray} */ (/^[^]*?(?:-----END[^]{2,}?-----|$)/.exec(text.slice(end)));
+    const [block] = /** @type {RegExpExecArray} */ (
+      /^[^]*?(?:-----END[^]{2,}?-----|$)/.exec(text.slice(end))
+    );
     return [start, end + block.length];
   },
 
@@ -60,20 +61,27 @@ const CHECKS = {
 
   // Nine digits after a word that says what they are; blanks and dashes between them are fine.
   ssn(text, start, end) {
-    const begin = end - /** @type {RegExpExecArray} */ (/(?:\d[ -]?){9}$/.exec(text.slice(start, end)))[0].length;
-    return !touchesBefore(text, begin) && !touchesAfter(text, end) && !/[a-z]/i.test(text[start - 1] || "") && [begin, end];
+    const begin =
+      end -
+      /** @type {RegExpExecArray} */ (/(?:\d[ -]?){9}$/.exec(text.slice(start, end)))[0].length;
+    return (
+      !touchesBefore(text, begin) &&
+      !touchesAfter(text, end) &&
+      !/[a-z]/i.test(text[start - 1] || "") && [begin, end]
+    );
   },
 };
 
 /**
- * Return the function that replaces the secrets of a text and counts them.
+ * Return the function that replaces the secrets of a text.
  *
  * @param {import("./names.js").NameTest} verdictOf
  * @param {string[]} names
- * @param {RegExp[]} customs
- * @returns {(text: string, hits: Hits) => string}
+ * @param {string} mark
+ * @param {() => void} onHit
+ * @returns {(text: string) => string}
  */
-export function createTexts(verdictOf, names, customs) {
+export function createTexts(verdictOf, names, mark, onHit) {
   const words = wordPattern(names, "[^A-Za-z0-9]{0,6}");
   const short = RegExp(SHORT_WORDS, "gi");
   const assigned = createAssignments(verdictOf);
@@ -85,23 +93,29 @@ export function createTexts(verdictOf, names, customs) {
     /** @param {RegExp} pattern @param {(text: string, start: number, end: number) => any} check */
     const scan = (pattern, check) => {
       let match;
-      for (pattern.lastIndex = 0; (match = pattern.exec(text)); ) {
+      for (pattern.lastIndex = 0; (match = pattern.exec(text));) {
         const { index } = match;
         const end = pattern.lastIndex;
         const spans = check(text, index, end) || [];
         for (const [start, stop] of spans.length && !spans[0].length ? [spans] : spans)
           found.push([start, stop, check === findNumbers ? start : index]);
         // What was none may hide the next; a run of digits is looked at as a whole.
-        if (end === index || (!spans.length && check !== findNumbers)) pattern.lastIndex = index + 1;
+        if (end === index || (!spans.length && check !== findNumbers))
+          pattern.lastIndex = index + 1;
       }
     };
     scan(words, assigned);
     scan(short, (_, start, end) => {
       // Alone, behind a line break of an escaped text, or where the case changes.
       const isWord = begins(text, start) || text.slice(start - 2, start) === "\\n";
-      return isWord && !(/[a-z]/.test(text[end]) && /\D/.test(text[end - 1])) && assigned(text, start, end);
+      return (
+        isWord &&
+        !(/[a-z]/.test(text[end]) && /\D/.test(text[end - 1])) &&
+        assigned(text, start, end)
+      );
     });
-    for (const rule in PATTERNS) scan(PATTERNS[/** @type {keyof typeof PATTERNS} */ (rule)], CHECKS[rule]);
+    for (const rule in PATTERNS)
+      scan(PATTERNS[/** @type {keyof typeof PATTERNS} */ (rule)], CHECKS[rule]);
 
     /** @type {Found[]} */
     const apart = [];
@@ -111,20 +125,10 @@ export function createTexts(verdictOf, names, customs) {
         resume = one[1];
         if (one[0] < resume) apart.push(one);
       }
-    found.length = 0;
-    for (const pattern of customs) scan(pattern, (_, start, end) => end > start && [start, end]);
-    if (!found.length) return apart;
-    /** @type {Found[]} */
-    const merged = [];
-    for (const one of [...found, ...apart].sort((a, b) => a[0] - b[0])) {
-      const last = merged[merged.length - 1];
-      if (last && one[0] < last[1]) last[1] = Math.max(last[1], one[1]);
-      else merged.push(one);
-    }
-    return merged;
+    return apart;
   };
 
-  return (text, hits) => {
+  return (text) => {
     for (let pass = 0, again = true; again && pass < MAX_PASSES; pass++) {
       again = false;
       const [copy, starts] = fold(text);
@@ -134,12 +138,13 @@ export function createTexts(verdictOf, names, customs) {
         const begin = starts ? starts[start] : start;
         const last = starts ? starts[stop - 1] : stop - 1;
         const close = last + ((text.codePointAt(last) || 0) > 65535 ? 2 : 1);
-        if (text.slice(begin, close) === MARK) continue;
-        hits.count++;
-        result += text.slice(end, begin) + MARK;
+        if (text.slice(begin, close) === mark) continue;
+        onHit();
+        result += text.slice(end, begin) + mark;
         end = close;
         // Where one secret touched another, the second may show only behind the mark: look again.
-        again = again || !/^[ \t,;:=&@'<>()]{2}$/.test((copy[start - 1] || " ") + (copy[stop] || " "));
+        again =
+          again || !/^[ \t,;:=&@'<>()]{2}$/.test((copy[start - 1] || " ") + (copy[stop] || " "));
       }
       text = result + text.slice(end);
     }

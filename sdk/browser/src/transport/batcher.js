@@ -1,11 +1,10 @@
 import { uuid7 } from "../record/ids.js";
 import { encode } from "../record/plain.js";
 
-/** @typedef {import("../types.js").World} World */
 /** @typedef {import("../types.js").Batch} Batch */
 
 const BATCH_BYTES = 48 * 1024;
-export const SDK = { name: "headwater-browser", version: "0.1.0" };
+const SDK = { name: "headwater-browser", version: "0.1.0" };
 
 /** @param {string} text */
 export const byteLength = (text) => new TextEncoder().encode(text).length;
@@ -13,57 +12,62 @@ export const byteLength = (text) => new TextEncoder().encode(text).length;
 /**
  * Collects events and closes a batch after so many, after a time, or at 48 KiB.
  *
- * @param {World} world
+ * @param {import("../types.js").World} world
  * @param {import("../types.js").Settings} settings
  * @param {import("../stats.js").Stats} stats
  * @param {object} outbox
  * @param {(batch: Batch) => void} outbox.add
- * @param {(batch: Batch, tag: { key?: string }) => void} outbox.save
+ * @param {(batch: Batch) => void} outbox.save
  */
 export function createBatcher(world, { batchSize, flushMs, release, env }, stats, outbox) {
-  const head = encode({ release, environment: env, sdk: SDK }).slice(1, -1);
-  /** @type {{ id: string, ts: number, severe: 0 | 1, parts: string[], bytes: number, key?: string } | undefined} */
+  /** @type {Batch | undefined} */
   let open;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  /** @type {string[]} */
+  let events = [];
+  let last = 0;
+  /** @type {ReturnType<typeof setTimeout>} */
   let timer;
 
-  /** @param {NonNullable<typeof open>} from @param {Record<string, number>} [report] @returns {Batch} */
-  const seal = ({ id, ts, severe, parts, key }, report) => {
-    const told = report ? `"client_report":${encode(report)},` : "";
-    const body = `{"batch_id":"${id}",${head},${told}"events":[${parts}]}`;
-    return { id, ts, severe, count: parts.length, body, bytes: byteLength(body), report, key };
+  /** Give the batch the bytes that it has from now on. @param {Batch} batch */
+  const seal = (batch) => {
+    const { id: batch_id, report } = batch;
+    const head = { batch_id, release, environment: env, sdk: SDK, client_report: report };
+    batch.body = `${encode(head).slice(0, -1)},"events":[${events}]}`;
+    batch.bytes = byteLength(batch.body);
+    return batch;
   };
 
   const cut = () => {
     world.clearTimeout(timer);
-    timer = undefined;
     if (!open) return;
-    const batch = seal(open, stats.takeReport());
+    const batch = open;
+    const report = stats.takeReport();
+    for (const _ in report) batch.report = report;
     open = undefined;
-    outbox.add(batch);
+    outbox.add(seal(batch));
+    events = [];
   };
 
   return {
     cut,
-    count: () => (open ? open.parts.length : 0),
+    count: () => (open ? open.count : 0),
     /**
      * @param {string} event as JSON
      * @param {boolean} severe
      */
     add(event, severe) {
-      const bytes = byteLength(event);
-      if (open && open.bytes + bytes > BATCH_BYTES) cut();
+      if (open && byteLength(events + event) > BATCH_BYTES) cut();
       if (!open) {
-        const ts = world.Date.now();
-        open = { id: uuid7(world, ts), ts, severe: 0, parts: [], bytes: 0 };
+        // Never twice the same, so that batches keep their order in storage.
+        last = Math.max(world.Date.now(), last + 1);
+        open = { id: uuid7(last), ts: last, severe: 0, count: 0, body: "", bytes: 0 };
+        timer = world.setTimeout(cut, flushMs);
       }
-      open.parts.push(event);
-      open.bytes += bytes;
+      open.count = events.push(event);
       if (severe) open.severe = 1;
-      if (open.parts.length >= batchSize) return cut();
-      if (timer === undefined) timer = world.setTimeout(cut, flushMs);
+      if (open.count >= batchSize) cut();
       // An error is what the page may die of: it is in storage before anything else happens.
-      if (severe) outbox.save(seal(open), open);
+      else if (severe) outbox.save(seal(open));
     },
   };
 }

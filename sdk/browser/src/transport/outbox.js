@@ -4,29 +4,26 @@ import { shrink } from "../record/shrink.js";
 import { byteLength } from "./batcher.js";
 import { entryOf, keyOf } from "./storage.js";
 
-/** @typedef {import("../types.js").World} World */
 /** @typedef {import("../types.js").Batch} Batch */
-/** @typedef {Batch & { key?: string, foreign?: boolean, attempts?: number, busy?: boolean, trimmed?: boolean }} Item */
 
-const SECOND = 1000;
 const MAX_BATCHES = 200;
-const REFUSED_MS = 300 * SECOND;
-const PROBE_MS = 30 * SECOND;
+const PROBE_MS = 3e4;
+const REFUSED_MS = 3e5;
 
 /**
  * Sends batches one after another, the same bytes in every attempt, and keeps each in storage from
  * before its first attempt until it was answered.
  *
  * @param {object} given
- * @param {World} given.world
+ * @param {import("../types.js").World} given.world
  * @param {import("../types.js").Settings} given.settings
  * @param {import("../stats.js").Stats} given.stats
  * @param {ReturnType<typeof import("./post.js").createPost>} given.door
  * @param {import("../types.js").Storage} [given.storage]
  * @param {string} given.prefix of keys in storage
  * @param {string} given.tab
- * @param {() => Promise<((owner: string, ts: number) => boolean) | undefined>} given.orphans
- * @param {(problem: import("../types.js").Problem) => void} given.tell
+ * @param {ReturnType<typeof import("./tabs.js").createTabs>["orphans"]} given.orphans
+ * @param {(reason: string, status: number, events: number) => void} given.tell
  */
 export function createOutbox({
   world,
@@ -39,8 +36,9 @@ export function createOutbox({
   orphans,
   tell,
 }) {
-  /** @type {Item[]} */
-  let items = [];
+  const { counts } = stats;
+  /** @type {Set<Batch>} in the order of their times */
+  let items = new Set();
   /** @type {((isEmpty: boolean) => void)[]} */
   let waiters = [];
   let resumeAt = 0;
@@ -48,289 +46,249 @@ export function createOutbox({
   let isRefused = false;
   let isOffline = false;
   let isHeld = false;
-  let isLeaving = false;
   let isAdopting = false;
   let silences = 0;
   let probes = 0;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  /** @type {ReturnType<typeof setTimeout>} */
   let timer;
-  const mono = () => world.performance.now();
 
-  /** @param {() => unknown} act the storage may be full, gone, or the page's own */
-  const attemptTo = (act) => {
+  /** @param {string | undefined} key the storage may be full, gone, or the page's own @param {string} [value] */
+  const store = (key, value) => {
+    if (!storage || !key) return;
     try {
-      const result = act();
-      Promise.resolve(result).catch(() => {});
-      return true;
+      const done = value ? storage.put(key, value) : storage.remove(key);
+      Promise.resolve(done).catch(() => {});
+      return key;
     } catch {
-      return false;
+      // memory has to do
     }
   };
 
-  /** @param {string | undefined} key */
-  const erase = (key) => {
-    if (key && storage) attemptTo(() => storage.remove(key));
+  /** Write a batch to storage, in place of what it was; take it out while nothing may be stored. @param {Batch} batch */
+  const save = (batch) => {
+    const key = `${prefix}${tab}:${keyOf(batch)}`;
+    if (batch.key !== key || isHeld) store(batch.key);
+    batch.key = isHeld ? undefined : store(key, batch.body);
   };
 
-  /** Write a batch to storage; `tag` remembers under which key. @param {Batch} batch @param {{ key?: string }} tag */
-  const save = (batch, tag) => {
-    if (!storage) return;
-    if (isHeld) {
-      erase(tag.key);
-      tag.key = undefined;
-      return;
+  /** @param {Batch} batch @param {string} [reason] of its loss */
+  const forget = (batch, reason) => {
+    items.delete(batch);
+    store(batch.key);
+    if (reason) {
+      stats.giveBack(batch.report);
+      stats.drop(reason, batch.count, batch.foreign);
     }
-    const key = keyOf(prefix, batch, tab);
-    if (tag.key !== key) erase(tag.key);
-    tag.key = attemptTo(() => storage.put(key, batch.body)) ? key : undefined;
-  };
-
-  /** @param {Item} item */
-  const forget = (item) => {
-    items = items.filter((one) => one !== item);
-    erase(item.key);
-  };
-
-  /** @param {Item} item @param {string} reason */
-  const lose = (item, reason) => {
-    forget(item);
-    stats.giveBack(item.report);
-    (item.foreign ? stats.lose : stats.drop)(reason, item.count);
   };
 
   /**
-   * Name what has to go so that the rest keeps within its bounds: the oldest without errors first.
+   * Let go what exceeds the bounds, the oldest without errors first.
    * @template {{ severe: number, ts: number, size: number }} T
    * @param {T[]} all
+   * @param {(one: T) => void} drop
    */
-  const excess = (all) => {
+  const shorten = (all, drop) => {
+    let left = all.length;
     let size = all.reduce((sum, one) => sum + one.size, 0);
-    all.sort((a, b) => a.severe - b.severe || a.ts - b.ts);
-    return all.filter((one, index) => {
-      const goes = size > settings.maxBytes || all.length - index > MAX_BATCHES;
-      if (goes) size -= one.size;
-      return goes;
-    });
+    for (const one of all.sort((a, b) => a.severe - b.severe || a.ts - b.ts)) {
+      if (size <= settings.maxBytes && left <= MAX_BATCHES) break;
+      size -= one.size;
+      left--;
+      drop(one);
+    }
+  };
+
+  const keys = async () => {
+    const found = [];
+    for (const key of storage ? await storage.list() : []) {
+      const entry = entryOf(prefix, key);
+      if (entry) found.push(entry);
+      else store(key);
+    }
+    return found.sort((a, b) => a.ts - b.ts);
   };
 
   const trim = async () => {
-    for (const { item } of excess(
-      items
-        .filter((one) => !one.key && !one.busy)
-        .map((item) => ({ ...item, item, size: item.bytes })),
-    ))
-      lose(item, "evicted");
-    if (!storage) return;
-    const entries = [];
-    for (const key of await storage.list()) {
-      const entry = entryOf(prefix, key);
-      if (entry) entries.push(entry);
-    }
-    for (const { key, id, count } of excess(entries)) {
-      const item = items.find((one) => one.id === id);
-      if (item && item.busy) continue;
-      if (item) lose(item, "evicted");
-      else {
-        erase(key);
-        stats.lose("evicted", count);
-      }
-    }
-  };
-
-  /** @param {Batch} batch */
-  const add = (batch) => {
-    /** @type {Item} */
-    const item = batch;
-    items.push(item);
-    save(item, item);
-    trim().catch(() => {});
-    if (isLeaving) leave();
-    else pump();
-  };
-
-  /** @param {number} ms @param {boolean} told */
-  const rest = (ms, told) => {
-    resumeAt = mono() + ms;
-    isTold = told;
+    const loose = [...items].filter(({ key, busy }) => !key && !busy);
+    shorten(
+      loose.map((batch) => ({ ...batch, batch, size: batch.bytes })),
+      ({ batch }) => forget(batch, "evicted"),
+    );
+    shorten(await keys(), ({ key, count }) => {
+      const batch = [...items].find((one) => one.key === key) || { key, count, foreign: true };
+      if (!(/** @type {Batch} */ (batch).busy)) forget(/** @type {Batch} */ (batch), "evicted");
+    });
   };
 
   const pump = () => {
     world.clearTimeout(timer);
+    const wait = resumeAt - world.performance.now();
+    const [first] = items;
     if (isHeld) return;
-    const wait = resumeAt - mono();
     if (wait > 0) timer = world.setTimeout(pump, wait);
-    else if (!items.length) adopt();
-    else if (!items.some((item) => item.busy)) attempt(items[0], false);
+    else if (!first) adopt();
+    else if (![...items].some(({ busy }) => busy)) attempt(first);
   };
 
-  /** @param {Item} item @param {boolean} leaving */
-  const attempt = async (item, leaving) => {
-    if (world.Date.now() - item.ts > settings.maxAgeMs) lose(item, "expired");
+  /** @param {Batch} batch @param {boolean} [leaving] */
+  const attempt = async (batch, leaving) => {
+    if (world.Date.now() - batch.ts > settings.maxAgeMs) forget(batch, "expired");
     else {
-      item.busy = true;
-      const answer = await door.post(item.body, item.bytes, leaving);
-      item.busy = false;
-      if (items.includes(item)) settle(item, answer);
+      batch.busy = true;
+      const answer = await door.post(batch.body, batch.bytes, leaving);
+      batch.busy = false;
+      if (items.has(batch)) settle(batch, answer);
     }
-    if (!items.length) {
-      waiters.forEach((resolve) => resolve(true));
-      waiters = [];
-    }
+    if (!items.size) waiters.splice(0).forEach((resolve) => resolve(true));
     pump();
   };
 
-  /** @param {Item} item @param {import("./post.js").Answer} answer */
-  const settle = (item, { status, waitMs, rejected = 0 }) => {
+  /** @param {number} ms @param {boolean} told */
+  const rest = (ms, told) => {
+    resumeAt = world.performance.now() + ms;
+    isTold = told;
+  };
+
+  /** @param {Batch} batch @param {import("./post.js").Answer} answer */
+  const settle = (batch, { status, waitMs = 0, rejected = 0 }) => {
+    const { count, foreign } = batch;
     silences = status ? 0 : silences + 1;
-    if (status >= 200 && status < 300) {
-      forget(item);
-      stats.counts[item.foreign ? "recovered" : "sent"] += item.count - rejected;
-      (item.foreign ? stats.lose : stats.drop)("rejected", rejected);
+    if (status > 199 && status < 300) {
+      forget(batch);
+      counts[foreign ? "recovered" : "sent"] += count - rejected;
+      stats.drop("rejected", rejected, foreign);
       isOffline = isRefused = false;
       resumeAt = probes = 0;
-    } else if (!status || status >= 500 || [408, 425, 429].includes(status)) {
-      item.attempts = (item.attempts || 0) + 1;
-      isOffline = isOffline || silences > 2 || item.attempts > settings.maxRetries;
-      stats.counts.retried++;
+    } else if (!status || status > 499 || [408, 425, 429].includes(status)) {
+      counts.retried++;
+      const attempts = (batch.attempts = (batch.attempts || 0) + 1);
+      isOffline = isOffline || silences > 2 || attempts > settings.maxRetries;
+      if (isOffline) batch.attempts = 0;
       const backoff = isOffline
         ? PROBE_MS * Math.min(10, 2 ** probes++)
-        : Math.random() * Math.min(PROBE_MS, SECOND * 2 ** (item.attempts - 1));
-      if (isOffline) item.attempts = 0;
-      rest(waitMs || backoff, !!waitMs);
-    } else if (status === 413) split(item);
+        : Math.random() * Math.min(PROBE_MS, 1000 * 2 ** (attempts - 1));
+      rest(waitMs > 0 ? waitMs : backoff, waitMs > 0);
+    } else if (status === 413) split(batch);
     else if ([400, 415, 422].includes(status)) {
-      lose(item, "refused");
-      tell({ reason: "refused", status, events: item.count });
+      forget(batch, "refused");
+      tell("refused", status, count);
     } else {
       // The key or the address is wrong: what we have is kept until somebody mends it.
       rest(REFUSED_MS, true);
-      if (!isRefused) tell({ reason: "unauthorized", status });
+      if (!isRefused) tell("unauthorized", status, 0);
       isRefused = true;
     }
   };
 
-  /** Make two of a batch that is too large; cut the context of an event that is alone. @param {Item} item */
-  const split = (item) => {
-    const { client_report, events, ...head } = JSON.parse(item.body);
-    /** @type {any[][]} */
-    let parts = [events];
-    if (events.length > 1) {
-      const middle = events.length >> 1;
-      parts = [events.slice(0, middle), events.slice(middle)];
-    } else if (!item.trimmed) shrink(events[0]);
-    else return lose(item, "too_large");
-    const made = parts.map((part, index) => {
-      const id = uuid7(world, item.ts);
-      const body = encode({
-        ...head,
-        batch_id: id,
-        client_report: index ? undefined : client_report,
-        events: part,
-      });
-      /** @type {Item} */
+  /** Make two of a batch that is too large; cut the context of an event that is alone. @param {Batch} batch */
+  const split = (batch) => {
+    const { ts, trimmed, body } = batch;
+    const { events, ...head } = JSON.parse(body);
+    const middle = events.length >> 1;
+    if (!middle && trimmed) return forget(batch, "too_large");
+    if (!middle) shrink(events[0]);
+    const parts = [events.slice(0, middle), events.slice(middle)].filter((part) => part.length);
+    const made = parts.map((part) => {
       const piece = {
-        ...item,
-        id,
-        body,
+        ...batch,
+        id: uuid7(ts),
         key: undefined,
         count: part.length,
-        bytes: byteLength(body),
-        report: index ? undefined : item.report,
-        trimmed: parts.length < 2,
+        trimmed: !middle,
       };
-      save(piece, piece);
+      piece.body = encode({ ...head, batch_id: piece.id, events: part });
+      piece.bytes = byteLength(piece.body);
+      if (part !== parts[0]) piece.report = undefined;
+      delete head.client_report;
+      save(piece);
       return piece;
     });
-    forget(item);
-    items.unshift(...made);
+    forget(batch);
+    items = new Set([...made, ...items]);
   };
 
   /** Take over what earlier pages left. */
   const adopt = async () => {
-    if (!storage || isAdopting) return;
+    if (isAdopting) return;
     isAdopting = true;
     try {
       const isOrphan = await orphans();
-      if (isOrphan)
-        for (const key of await storage.list()) {
-          const entry = entryOf(prefix, key);
-          if (entry && (entry.tab === tab || !isOrphan(entry.tab, entry.ts))) continue;
-          const body = entry && (await storage.get(key));
-          if (entry && body && body.startsWith(`{"batch_id":"${entry.id}"`) && body.endsWith("]}"))
-            items.push({ ...entry, body, bytes: byteLength(body), foreign: true });
-          else erase(key);
-        }
+      for (const entry of isOrphan ? await keys() : []) {
+        if (entry.tab === tab || !isOrphan?.(entry)) continue;
+        const body = storage && (await storage.get(entry.key));
+        if (body?.startsWith(`{"batch_id":"${entry.id}"`) && body.endsWith("]}"))
+          items.add({ ...entry, body, bytes: byteLength(body), foreign: true });
+        else store(entry.key);
+      }
     } catch {
       // it is still there the next time
     }
     isAdopting = false;
-    if (items.length) pump();
+    if (items.size) pump();
   };
 
   /** The page may end now: send what fits, the rest stays in storage. */
   const leave = () => {
-    if (isHeld || (isTold && mono() < resumeAt)) return;
-    for (const item of items) {
-      if (item.busy || item.foreign || (isOffline && item.key)) continue;
-      if (door.fits(item.bytes)) attempt(item, true);
-      else if (!item.key || !settings.keepalive) door.beacon(item.body);
+    if (isHeld || (isTold && resumeAt > world.performance.now())) return;
+    for (const batch of items) {
+      const { key, busy, foreign, bytes, body } = batch;
+      if (busy || foreign || (isOffline && key)) continue;
+      if (door.fits(bytes)) attempt(batch, true);
+      else if (!key || settings.keepalive === false) door.beacon(body);
     }
   };
 
+  /** There may be a connection again. */
+  const retry = () => {
+    if (!isTold) resumeAt = 0;
+    pump();
+  };
+
   return {
-    add,
     save,
-    erase,
     pump,
     leave,
-    /** @param {boolean} leaving */
-    setLeaving(leaving) {
-      isLeaving = leaving;
-    },
-    /** There may be a connection again. */
-    retry() {
-      if (!isTold) resumeAt = 0;
-      pump();
+    retry,
+    /** @param {Batch} batch */
+    add(batch) {
+      items.add(batch);
+      save(batch);
+      trim().catch(() => {});
     },
     /** Back from where the browser keeps pages: others may have sent what we left. */
     async back() {
-      for (const item of items)
-        if (item.key && storage && (await storage.get(item.key)) === null) {
-          items = items.filter((one) => one !== item);
-          if (!item.foreign) stats.counts.handed_over += item.count;
+      for (const batch of items)
+        if (batch.key && (await storage?.get(batch.key)) === null) {
+          items.delete(batch);
+          if (!batch.foreign) counts.handed_over += batch.count;
         }
       pump();
     },
     /** Send and store nothing until consent is back. @param {boolean} held */
     hold(held) {
       isHeld = held;
-      for (const item of items) if (!item.foreign) save(item, item);
+      for (const batch of items) if (!batch.foreign) save(batch);
       pump();
     },
     /** @param {number} timeoutMs @returns {Promise<boolean>} whether all was sent */
-    flush(timeoutMs) {
-      this.retry();
-      return new Promise((resolve) => {
-        if (!items.length) return resolve(true);
+    flush: (timeoutMs) =>
+      new Promise((resolve) => {
+        retry();
+        if (!items.size) return resolve(true);
         waiters.push(resolve);
         world.setTimeout(resolve, timeoutMs, false);
-      });
-    },
+      }),
     /** Stop; what is not sent stays in storage. Events that are in memory only are lost. */
     stop() {
       isHeld = true;
-      world.clearTimeout(timer);
-      for (const item of items) if (!item.key) lose(item, "closed");
+      pump();
+      for (const batch of items) if (!batch.key) forget(batch, "closed");
     },
-    counts() {
-      let stored = stats.counts.handed_over;
-      let queued = 0;
-      for (const item of items)
-        if (!item.foreign) {
-          if (item.key) stored += item.count;
-          else queued += item.count;
-        }
-      return { stored, queued };
-    },
+    /** Count of this page's events that wait. @param {boolean} stored */
+    count: (stored) =>
+      [...items].reduce(
+        (sum, { key, foreign, count }) => sum + (foreign || !key === stored ? 0 : count),
+        stored ? counts.handed_over : 0,
+      ),
   };
 }

@@ -8,127 +8,89 @@ const GZIP_FROM_BYTES = 1024;
 
 /**
  * @typedef {object} Answer
- * @property {number} status 0 where none came, -1 where none can be seen
+ * @property {number} status 0 where none came
  * @property {number} [waitMs] from `Retry-After`
  * @property {number} [rejected] count of the events that the gateway took out
  */
 
 /**
- * Return the function that makes one attempt to send a body; its promise never rejects.
- *
  * @param {World} world
  * @param {import("../types.js").Settings} settings
  * @param {typeof fetch} fetch the page's own, without our instrumentation
  */
 export function createPost(world, { endpoint, apiKey, keepalive, gzip }, fetch) {
   let flying = 0;
-  const isSameOrigin = (() => {
-    try {
-      return new world.URL(endpoint, world.location.href).origin === world.location.origin;
-    } catch {
-      return false;
-    }
-  })();
 
-  const openAddress = () => {
-    const mark = endpoint.includes("?") ? "&" : "?";
-    return `${endpoint}${mark}key=${encodeURIComponent(apiKey)}&sent_at=${world.Date.now()}`;
-  };
+  // Key and time of sending stand in the address: with headers of ours another origin would be
+  // asked for its permission first, and on the way out there is no time for that.
+  const address = () =>
+    `${endpoint}${/\?/.test(endpoint) ? "&" : "?"}key=${encodeURIComponent(apiKey)}&sent_at=${world.Date.now()}`;
 
-  /** @param {string} body @param {number} bytes @param {boolean} leaving @param {AbortSignal} signal */
-  const request = async (body, bytes, leaving, signal) => {
-    /** @type {Record<string, string>} */
-    const headers = {};
-    // Another origin is asked without headers of ours, which would take a preflight first.
-    headers["Content-Type"] = isSameOrigin ? "application/json" : "text/plain";
-    if (isSameOrigin) {
-      headers.Authorization = `Bearer ${apiKey}`;
-      headers["X-Sent-At"] = `${world.Date.now()}`;
-    }
-    /** @type {BodyInit} */
-    let content = body;
-    // Never on the way out: compressing takes time that a page which ends does not have.
-    if (gzip && !leaving && bytes > GZIP_FROM_BYTES && world.CompressionStream) {
-      const stream = new world.Blob([body]).stream();
-      content = await new world.Response(
-        stream.pipeThrough(new world.CompressionStream("gzip")),
-      ).arrayBuffer();
-      headers["Content-Encoding"] = "gzip";
-    }
-    const outlives = keepalive && flying + bytes <= KEEPALIVE_BYTES;
-    if (outlives) flying += bytes;
-    try {
-      const answer = await fetch(isSameOrigin ? endpoint : openAddress(), {
-        method: "POST",
-        body: content,
-        headers,
-        signal,
-        keepalive: outlives,
-        credentials: "same-origin",
-      });
-      // Until it is read the browser counts its bytes as under way.
-      return { answer, text: await answer.text() };
-    } finally {
-      if (outlives) flying -= bytes;
-    }
-  };
+  /** Whether a body still goes out when the page ends. @param {number} bytes */
+  const fits = (bytes) => keepalive !== false && flying + bytes <= KEEPALIVE_BYTES;
 
   return {
-    /** Whether a body still goes out when the page ends. @param {number} bytes */
-    fits: (bytes) => keepalive && flying + bytes <= KEEPALIVE_BYTES,
+    fits,
+
+    /** Hand a body to the browser without ever hearing of it again. @param {string} body */
+    beacon: (body) => world.navigator.sendBeacon(address(), body),
 
     /**
-     * Hand a body to the browser without ever hearing of it again.
-     * @param {string} body
-     */
-    beacon(body) {
-      try {
-        world.navigator.sendBeacon(openAddress(), new world.Blob([body], { type: "text/plain" }));
-      } catch {
-        // it stays where it is
-      }
-    },
-
-    /**
+     * Make one attempt; the promise never rejects.
      * @param {string} body
      * @param {number} bytes
-     * @param {boolean} leaving
+     * @param {boolean} [leaving]
      * @returns {Promise<Answer>}
      */
     async post(body, bytes, leaving) {
       const controller = new AbortController();
       const timer = world.setTimeout(() => controller.abort(), TIMEOUT_MS);
+      const outlives = fits(bytes);
+      const held = outlives ? bytes : 0;
+      flying += held;
       try {
-        const { answer, text } = await request(body, bytes, leaving, controller.signal);
-        const { status } = answer;
-        return {
-          status,
-          waitMs: waitOf(world, answer.headers.get("Retry-After")),
-          rejected: rejectedIn(text),
+        /** @type {RequestInit} */
+        const init = {
+          method: "POST",
+          body,
+          headers: { "Content-Type": "text/plain" },
+          signal: controller.signal,
+          keepalive: outlives,
         };
+        // Never on the way out: compressing takes time that a page which ends does not have.
+        if (gzip && !leaving && bytes > GZIP_FROM_BYTES && world.CompressionStream) {
+          const stream = new Blob([body]).stream().pipeThrough(new world.CompressionStream("gzip"));
+          init.body = await new Response(stream).blob();
+          init.headers = { "Content-Type": "text/plain", "Content-Encoding": "gzip" };
+        }
+        const { status, headers, ...answer } = await read(await fetch(address(), init));
+        const wait = headers.get("Retry-After") || "";
+        // Date.parse finds a date in nearly anything that ends with a number.
+        const ms = /^\d+$/.test(wait)
+          ? +wait * 1000
+          : /^\w+, /.test(wait)
+            ? Date.parse(wait) - world.Date.now()
+            : 0;
+        return { ...answer, status, waitMs: Math.min(ms, LONGEST_WAIT_MS) };
       } catch {
         return { status: 0 };
       } finally {
+        flying -= held;
         world.clearTimeout(timer);
       }
     },
   };
 }
 
-/** @param {string} text */
-function rejectedIn(text) {
+/** Until it is read the browser counts an answer's bytes as under way. @param {Response} response */
+async function read(response) {
+  const { status, headers } = response;
+  const text = await response.text();
+  let rejected = 0;
   try {
-    return JSON.parse(text).rejected.length;
+    rejected = JSON.parse(text).rejected.length;
   } catch {
-    return 0;
+    // none of ours
   }
-}
-
-/** @param {World} world @param {string | null} header seconds or a date */
-function waitOf(world, header) {
-  if (!header) return;
-  // Date.parse finds a date in nearly anything that ends with a number.
-  const date = /^[A-Z][a-z]+, /.test(header) ? Date.parse(header) : NaN;
-  const ms = /^\d+$/.test(header) ? +header * 1000 : date - world.Date.now();
-  if (!isNaN(ms)) return Math.min(Math.max(ms, 0), LONGEST_WAIT_MS);
+  return { status, headers, rejected };
 }

@@ -1,5 +1,3 @@
-/** @typedef {import("../types.js").World} World */
-
 const LEASE_MS = 1e4;
 
 /**
@@ -7,26 +5,25 @@ const LEASE_MS = 1e4;
  * time, and a tab that lives keeps its own batches. Web Locks do both, for they end with their tab;
  * on plain HTTP, which has none, age has to do, and the gateway knows a batch again.
  *
- * @param {World} world
+ * @param {import("../types.js").World} world
  * @param {string} project
  * @param {string} tab
  * @param {() => void} onLead
  */
 export function createTabs(world, project, tab, onLead) {
-  const locks = world.navigator && world.navigator.locks;
+  const { locks } = world.navigator;
   /** @type {AbortController | undefined} */
   let joined;
-  let leads = false;
+  let leads = !locks;
 
-  /** @param {string} name @param {() => void} [then] */
+  /** @param {string} name @param {() => void} then */
   const hold = (name, then) => {
     const { signal } = /** @type {AbortController} */ (joined);
-    locks
-      .request(name, { signal }, () => {
-        if (then) then();
-        return new Promise((free) => signal.addEventListener("abort", free));
-      })
-      .catch(() => {}); // given up while waiting, or forbidden here
+    const whenHeld = () => {
+      then();
+      return new Promise((free) => signal.addEventListener("abort", free));
+    };
+    locks.request(name, { signal }, whenHeld).catch(() => {}); // given up, or forbidden here
   };
 
   return {
@@ -34,7 +31,7 @@ export function createTabs(world, project, tab, onLead) {
       if (joined) return;
       joined = new AbortController();
       if (!locks) return onLead();
-      hold(`hw:t:${tab}`);
+      hold(`hw:t:${tab}`, () => {});
       hold(`hw:l:${project}`, () => {
         leads = true;
         onLead();
@@ -43,21 +40,20 @@ export function createTabs(world, project, tab, onLead) {
 
     /** A page that holds locks cannot be kept for the way back. */
     leave() {
-      if (joined) joined.abort();
+      joined?.abort();
       joined = undefined;
-      leads = false;
+      leads = !locks;
     },
 
     /**
      * Return the test of what nobody else will send; nothing where another tab leads.
-     * @returns {Promise<((owner: string, ts: number) => boolean) | undefined>}
+     * @returns {Promise<((entry: import("./storage.js").Entry) => boolean) | undefined>}
      */
     async orphans() {
-      if (!locks) return (owner, ts) => owner !== tab && world.Date.now() - ts > LEASE_MS;
       if (!leads) return;
+      if (!locks) return ({ ts }) => world.Date.now() - ts > LEASE_MS;
       const { held = [] } = await locks.query();
-      const living = held.map(({ name }) => name);
-      return (owner) => owner !== tab && !living.includes(`hw:t:${owner}`);
+      return (entry) => !held.some(({ name }) => name === `hw:t:${entry.tab}`);
     },
   };
 }
