@@ -36,9 +36,7 @@ async function make({ entry, format, globalName }) {
     compress: {
       passes: 4,
       keep_fargs: false,
-      pure_getters: true,
       unsafe_arrows: true,
-      unsafe_methods: true,
     },
   });
   return code;

@@ -103,25 +103,28 @@ function valueSpan(text, start, header = "") {
  */
 export function createAssignments(verdictOf) {
   return (text, start, wordEnd) => {
-    const [before] = /** @type {RegExpExecArray} */ (
-      /[\w.\-[\]]*$/.exec(text.slice(Math.max(0, start - LONGEST_PREFIX), start))
-    );
+    let begin = start;
+    while (begin > 0 && start - begin < LONGEST_PREFIX && /[\w.\-[\]]/.test(text[begin - 1]))
+      begin--;
     const tailEnd = text[wordEnd] === "=" ? wordEnd : matchEnd(NAME_TAIL, text, wordEnd);
     const value = matchEnd(SIGN, text, tailEnd);
-    const [behind] = /** @type {RegExpExecArray} */ (/^[\w.\-[\]]*/.exec(text.slice(start)));
+    const isTag = text[begin - 1] === "<" && start - begin < LONGEST_PREFIX;
+    const isFlag = text.startsWith("--", begin);
+    if (value < 0 && !isTag && !isFlag) return;
     // The whole name: `user[new_password]`, not only `password`.
-    const name = (before + behind).replace(/^[.-]+|[.-]+$/g, "");
+    const [whole] = /** @type {RegExpExecArray} */ (/^[\w.\-[\]]*/.exec(text.slice(begin)));
+    const name = whole.replace(/^[.-]+|[.-]+$/g, "");
     const verdict = verdictOf(name);
     /** @type {Span | undefined} */
     let span;
     if (verdict === KEEP) return;
     if (value >= 0)
       span = valueSpan(text, value, text.slice(value - 3, value).includes(":") ? name : "");
-    else if (text[start - before.length - 1] === "<" && before.length < LONGEST_PREFIX) {
+    else if (isTag) {
       const close = text.slice(0, wordEnd + LONGEST_PREFIX).indexOf(">", wordEnd);
       const end = close < 0 ? -1 : text.indexOf("<", close);
       if (end > close + 1 && !text.slice(start, close).includes(" ")) span = [close + 1, end];
-    } else if (before.startsWith("--")) {
+    } else {
       const end = matchEnd(FLAG, text, wordEnd);
       if (end >= 0) span = valueSpan(text, end);
     }

@@ -30,17 +30,24 @@ export function fold(text) {
   return [copy, starts];
 }
 
+/** @type {Map<string, string>} */
+const known = new Map();
+
 /** @param {string} char */
 function lookAlike(char) {
-  const code = /** @type {number} */ (char.codePointAt(0));
-  if (code < 128) return char;
-  for (const [replacement, spans] of FOLD)
-    for (const span of String(spans).split(" ")) {
-      const [low, high] = span.split("-").map((one) => parseInt(one, 36));
-      if (code >= low && code <= high) {
-        const piece = replacement === 0 ? char.normalize("NFKC") : String(replacement);
-        return isAscii(piece) ? piece : OTHER;
+  if (char < "\x80") return char;
+  let piece = known.get(char);
+  if (piece === undefined) {
+    const code = /** @type {number} */ (char.codePointAt(0));
+    piece = OTHER;
+    for (const [replacement, spans] of FOLD)
+      for (const span of String(spans).split(" ")) {
+        const [low, high] = span.split("-").map((one) => parseInt(one, 36));
+        if (code >= low && code <= high)
+          piece = replacement === 0 ? char.normalize("NFKC") : String(replacement);
       }
-    }
-  return OTHER;
+    if (!isAscii(piece)) piece = OTHER;
+    known.set(char, piece);
+  }
+  return piece;
 }

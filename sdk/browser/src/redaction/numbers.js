@@ -10,27 +10,33 @@ export const touchesBefore = (text, start) =>
 export const touchesAfter = (text, end) => /^(?:[.-]\d|[a-z\d])/i.test(text.slice(end, end + 2));
 
 /**
- * Whether digits are a card number: a known issuer, its length, the check digit (Luhn).
+ * Whether digits are a card number: the check digit (Luhn), a known issuer, its length.
  *
  * @param {string} digits
  */
-export const isCard = (digits) =>
-  CARDS.split(";").some((one) => {
-    const [lengths, ranges] = one.split(":");
-    return (
-      lengths.split(",").includes(`${digits.length}`) &&
-      ranges.split(" ").some((range) => {
-        const [first, last = first] = range.split("-");
-        const lead = digits.slice(0, first.length);
-        return lead >= first && lead <= last;
-      })
-    );
-  }) &&
-  [...digits]
-    .reverse()
-    .reduce((sum, digit, index) => sum + (index % 2 ? (+digit * 2) % 9 || +digit : +digit), 0) %
-    10 ===
-    0;
+export function isCard(digits) {
+  const { length } = digits;
+  let sum = 0;
+  for (let index = 0; index < length; index++) {
+    const digit = +digits[length - 1 - index];
+    sum += index % 2 ? (digit * 2) % 9 || digit : digit;
+  }
+  return (
+    length > 12 &&
+    sum % 10 === 0 &&
+    CARDS.split(";").some((one) => {
+      const [lengths, ranges] = one.split(":");
+      return (
+        lengths.split(",").includes(`${length}`) &&
+        ranges.split(" ").some((range) => {
+          const [first, last = first] = range.split("-");
+          const lead = digits.slice(0, first.length);
+          return lead >= first && lead <= last;
+        })
+      );
+    })
+  );
+}
 
 /**
  * Find cards and dashed SSNs in a run of digits, single blanks and dashes.
@@ -58,29 +64,28 @@ export function findNumbers(text, start, end) {
  * @param {string} text @param {number} start @param {boolean} isDump
  */
 function numberEnd(text, start, isDump) {
-  const rest = text.slice(start, start + 40);
-  const [first, separator] = rest.split(/(\D)/);
   if (touchesBefore(text, start)) return 0;
-  if (/^\d{3}-\d\d-\d{4}(?![a-z\d]|[.-]\d)/i.test(rest)) return start + 11;
-  const isOne = first.length > 12;
-  if (!isOne && (!/[ -]/.test(separator) || (separator === "-" && text[start - 1] === "-")))
-    return 0; // in a UUID
+  if (/^\d{3}-\d\d-\d{4}(?![a-z\d]|[.-]\d)/i.test(text.slice(start, start + 13))) return start + 11;
+  const group = /(\d+)([ -]?)/y;
+  group.lastIndex = start;
   let best = 0;
-  let end = start;
   let digits = "";
-  for (const part of isOne ? [first] : rest.split(separator)) {
-    const [group] = part.split(/\D/);
-    const { length } = group;
-    digits += group;
-    if (length < 2 || (length > 7 && !isOne) || digits.length > 19) break;
-    end += length;
-    if (digits.length > 12 && !touchesAfter(text, end) && isCard(digits)) {
+  let first = "";
+  let match;
+  while ((match = group.exec(text))) {
+    const [, some, separator] = match;
+    const end = match.index + some.length;
+    const isOne = !digits && some.length > 12;
+    digits += some;
+    if (some.length < 2 || (some.length > 7 && !isOne) || digits.length > 19) break;
+    if (isCard(digits) && !touchesAfter(text, end)) {
       const looks = text.slice(start, end).replace(/\d/g, "d");
       if (!isDump || isOne || /^d{4}([ -])(?:d{4}\1d{4}\1d{4}|d{6}\1d{4,5})$/.test(looks))
         best = end;
     }
-    if (group !== part) break;
-    end++;
+    first = first || separator;
+    // Behind a dash it is inside a UUID.
+    if (isOne || !separator || separator !== first || first + text[start - 1] === "--") break;
   }
   return best;
 }

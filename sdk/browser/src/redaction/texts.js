@@ -37,7 +37,11 @@ const CHECKS = {
     const value = text.slice(start + 5, end).trim();
     try {
       const [base64] = value.replace(/-/g, "+").replace(/_/g, "/").split("=");
-      return value.length > 3 && atob(base64).includes(":") && [end - value.length, end];
+      return (
+        value.length > 3 &&
+        base64.length % 4 !== 1 &&
+        atob(base64).includes(":") && [end - value.length, end]
+      );
     } catch {
       // no base64
     }
@@ -97,8 +101,10 @@ export function createTexts(verdictOf, names, mark, onHit) {
         const { index } = match;
         const end = pattern.lastIndex;
         const spans = check(text, index, end) || [];
-        for (const [start, stop] of spans.length && !spans[0].length ? [spans] : spans)
+        for (const [start, stop] of spans.length && !spans[0].length ? [spans] : spans) {
           found.push([start, stop, check === findNumbers ? start : index]);
+          pattern.lastIndex = Math.max(stop, end);
+        }
         // What was none may hide the next; a run of digits is looked at as a whole.
         if (end === index || (!spans.length && check !== findNumbers))
           pattern.lastIndex = index + 1;
