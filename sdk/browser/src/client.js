@@ -227,12 +227,16 @@ export function createClient(options, world, onClose) {
           log(levelOf(level), error, ctx, fingerprint ? { ...bound, fingerprint } : bound, "Error");
         }),
       setUser(who) {
-        const id = plainOf(/** @type {any} */ (who)?.id ?? who);
-        user_id = id == null ? id : toText(id).slice(0, 200);
+        inside(() => {
+          const id = plainOf(/** @type {any} */ (who)?.id ?? who);
+          user_id = id == null ? id : toText(id).slice(0, 200);
+        });
         return api;
       },
       setContext(key, value) {
-        shared[key] = value === undefined ? value : plainOf(value);
+        inside(() => {
+          shared[key] = value === undefined ? value : plainOf(value);
+        });
         return api;
       },
       child: (context) => logOf({ ...bound, ...fieldsOf(plainOf(context)) }),

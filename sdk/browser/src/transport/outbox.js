@@ -40,7 +40,7 @@ export function createOutbox({
   /** @type {Set<Batch>} in the order of their times */
   let items = new Set();
   /** @type {((isEmpty: boolean) => void)[]} */
-  let waiters = [];
+  const waiters = [];
   let resumeAt = 0;
   let isTold = false; // to wait: by Retry-After, or by a refusal
   let isRefused = false;
