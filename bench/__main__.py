@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import uvloop
 
-from bench import footprint, freshness, gateway, path, redaction, writer
+from bench import footprint, freshness, gateway, path, queries, redaction, sealing, writer
 from bench.figures import Figure, as_table
 from bench.report import Result, compose, describe_machine, keep
 
@@ -72,6 +72,14 @@ async def _footprint(home: Path, effort: Effort) -> list[Figure]:
     return await footprint.measure(home, rounds=effort.rounds)
 
 
+async def _sealing(home: Path, effort: Effort) -> list[Figure]:
+    return await sealing.measure(home, row_count=5 * effort.event_count)
+
+
+async def _queries(home: Path, effort: Effort) -> list[Figure]:
+    return await queries.measure(home, row_count=5 * effort.event_count)
+
+
 ROWS: dict[str, Measure] = {
     "redaction": _redaction,
     "gateway": _gateway,
@@ -80,6 +88,8 @@ ROWS: dict[str, Measure] = {
     "path-eager": _path_eager,
     "freshness": _freshness,
     "footprint": _footprint,
+    "sealing": _sealing,
+    "queries": _queries,
 }
 
 
