@@ -1,5 +1,6 @@
 """What `headwater demo` does: make or read events, send them, say what became of them."""
 
+import asyncio
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,19 +13,19 @@ from headwater.demo.errors import DemoFailed
 from headwater.demo.loghub import read_folder
 from headwater.demo.made_up import make_day
 from headwater.demo.sender import Outcome, send
-from headwater.home import Home, read_state
+from headwater.demo.web.server import serve_demo
+from headwater.home import Home, State, read_state
 from libs.common.clock import SystemClock
+from libs.common.runtime import run_process
 
 _MADE_UP_COUNT = 5_000
 
 
 def run_demo(folder: Path | None, home: Path) -> None:
     """Fill the installation of a home; exits with 1 and a reason where it cannot."""
-    state = read_state(Home(home))
     now = SystemClock().now()
     try:
-        if not state.ready:
-            raise DemoFailed("Headwater is not running here; start it with `headwater up`")
+        state = _running(home)
         events = read_folder(folder, now) if folder else make_day(_MADE_UP_COUNT, now, seed=7)
         outcome = Outcome()
         console = Console()
@@ -48,3 +49,25 @@ def run_demo(folder: Path | None, home: Path) -> None:
     for reason, count in outcome.rejected.most_common():
         typer.echo(f"{count} rejected: {reason}")
     typer.echo(f"read them at {state.console_url}/api/v1/logging/logs")
+
+
+def run_web_demo(port: int, home: Path) -> None:
+    """Serve the demo's page until a signal; exits with 1 and a reason where it cannot."""
+
+    async def serve(stop: asyncio.Event) -> None:
+        await serve_demo(
+            _running(home), port, lambda url: typer.echo(f"demo page: {url} (Ctrl-C ends it)"), stop
+        )
+
+    try:
+        run_process(serve)
+    except DemoFailed as error:
+        typer.echo(f"demo: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def _running(home: Path) -> State:
+    state = read_state(Home(home))
+    if not state.ready:
+        raise DemoFailed("Headwater is not running here; start it with `headwater up`")
+    return state

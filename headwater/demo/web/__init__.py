@@ -1,0 +1,4 @@
+"""The demo as a web page: a shop that uses the browser SDK, with a backend of one route.
+
+page/ is what the browser gets, backend.py what its order button calls, server.py joins them.
+"""

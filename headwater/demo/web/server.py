@@ -1,0 +1,85 @@
+"""Serves the demo's page and its backend until it is told to stop."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from headwater.administration import Administration
+from headwater.demo.errors import DemoFailed
+from headwater.demo.web.backend import ORDER_PATH, OrderBackend
+from headwater.home import State
+from libs.common.clock import SystemClock
+from libs.common.db.accounts import NewIngestKey
+from libs.common.db.engine import create_engine
+from libs.common.runtime import HttpServer, Listen
+
+_PAGE = Path(__file__).parent / "page"
+_SDK = Path(__file__).parents[3] / "sdk" / "browser" / "dist" / "headwater.js"
+_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+_GRACE = timedelta(seconds=3)
+_APPLICATION = "demo"
+
+
+async def serve_demo(
+    state: State, port: int, tell: Callable[[str], None], stop: asyncio.Event
+) -> None:
+    """Serve until `stop` is set; the page's key works as long as the page is served.
+
+    `tell` hears the page's address. Raises DemoFailed where the SDK was not built or the port is
+    taken.
+    """
+    if not _SDK.exists():
+        raise DemoFailed(
+            "the browser SDK is not built: npm ci && npm run build -w sdk/browser, then again"
+        )
+    clock = SystemClock()
+    administration = Administration(state.database_url, clock)
+    engine = create_engine(state.database_url, "demo", pool_size=2)
+    headers = {"authorization": f"Bearer {state.ingest_key}"}
+    async with httpx.AsyncClient(headers=headers) as client:
+        settings: dict[str, str] = {}
+        app = _app(OrderBackend(engine, client, state.ingest_url, clock), settings)
+        try:
+            server = HttpServer(app, Listen("127.0.0.1", port), _GRACE)
+        except OSError as error:
+            raise DemoFailed(f"port {port} cannot be used: {error.strerror}") from error
+        origin = f"http://127.0.0.1:{server.port}"
+        key = await administration.create_key(
+            NewIngestKey(_APPLICATION, "browser", f"demo page {server.port}", (origin,))
+        )
+        settings |= {"endpoint": state.ingest_url, "apiKey": key.text, "app": _APPLICATION}
+        try:
+            await server.start()
+            tell(origin)
+            await stop.wait()
+            await server.drain()
+        finally:
+            await administration.disable_key(key.id)
+            await engine.dispose()
+
+
+def _app(backend: OrderBackend, settings: dict[str, str]) -> Starlette:
+    async def file(request: Request) -> Response:
+        name = request.path_params.get("name") or "index.html"
+        path = _SDK if name == _SDK.name else _PAGE / name
+        if "/" in name or path.suffix not in _TYPES or not path.is_file():
+            return Response(status_code=404)
+        return Response(path.read_bytes(), media_type=_TYPES[path.suffix])
+
+    async def read_settings(_: Request) -> Response:
+        return JSONResponse(settings, headers={"cache-control": "no-store"})
+
+    return Starlette(
+        routes=[
+            Route(ORDER_PATH, backend.place, methods=["POST"]),
+            Route("/settings.json", read_settings),
+            Route("/{name:path}", file),
+        ]
+    )
