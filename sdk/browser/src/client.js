@@ -34,7 +34,7 @@ export function createClient(options, world, onClose) {
   let isOpen = !!(world.document && endpoint);
   let isPaused = false;
   let isInside = false;
-  let isLeaving = false;
+  let leaving = 0; // 1 while the page hides, 2 once what it had is on its way
   /** @type {string | undefined} */
   let user_id;
   /** @type {Context} */
@@ -85,11 +85,14 @@ export function createClient(options, world, onClose) {
     save: outbox.save,
     add(batch) {
       outbox.add(batch);
-      (isLeaving ? outbox.leave : outbox.pump)();
+      (leaving ? outbox.leave : outbox.pump)();
     },
   });
   /** @param {Event} event */
-  const put = (event) => batcher.add(write(event), /^[EC]/.test(event.level));
+  const put = (event) => {
+    batcher.add(write(event), /^[EC]/.test(event.level));
+    if (leaving > 1) batcher.cut();
+  };
   const dedupe = createDedupe(world, settings.dedupeMs, (event, count, last) =>
     put(summary(event, count, last)),
   );
@@ -185,14 +188,15 @@ export function createClient(options, world, onClose) {
         thrown: (error, type = "Error") => log(ERROR, error, null, {}, type),
         printed: (level, [first, ...args]) => log(level, first, args.length ? { args } : null),
         leave(isGone) {
-          isLeaving = true;
+          leaving = 1;
           cut();
           outbox.leave();
+          leaving = 2;
           if (isGone) tabs.leave();
-          else world.setTimeout(() => (isLeaving = false));
+          else world.setTimeout(() => (leaving = 0));
         },
         back(isKept) {
-          isLeaving = false;
+          leaving = 0;
           tabs.join();
           if (isKept) outbox.back();
         },

@@ -110,6 +110,7 @@
  * @property {string} [key] under which it is stored
  * @property {boolean} [foreign] an earlier page's
  * @property {boolean} [busy] being sent
+ * @property {boolean} [flown] handed to the browser when the page seemed to end
  * @property {number} [attempts] that failed
  * @property {boolean} [trimmed] its one event was cut down
  */

@@ -83,7 +83,7 @@ export function createWorld(shared = {}) {
     },
     document: Object.assign(new EventTarget(), { visibilityState: "visible" }),
     performance: { now: () => mono },
-    Date: { now: () => now },
+    Date: { now: () => Math.floor(now) },
     console: { warn() {}, error() {} },
     setTimeout(act, ms = 0, ...args) {
       timers.push({ id: ++timerId, at: mono + Math.max(0, ms), act: () => act(...args) });
@@ -99,15 +99,14 @@ export function createWorld(shared = {}) {
     /** Answers: a status, a Response, "lost" (no answer), "hang", or a function of the request. */
     answer: 202,
     async fetch(url, init) {
-      const body =
-        typeof init.body === "string" ? init.body : init.body && new Uint8Array(init.body);
-      const request = { url: String(url), ...init, body, at: mono };
+      const { method, body, headers, keepalive, signal } = init ?? {};
+      const request = { url: String(url), method, body, headers, keepalive, signal, at: mono };
       requests.push(request);
       const { answer } = world;
       const given = typeof answer === "function" ? await answer(request) : answer;
       if (given === "hang")
         return new Promise((_, reject) =>
-          init.signal.addEventListener("abort", () => reject(new Error("AbortError"))),
+          signal.addEventListener("abort", () => reject(new Error("AbortError"))),
         );
       if (given === "lost") throw new TypeError("Failed to fetch");
       return given instanceof Response
@@ -118,6 +117,7 @@ export function createWorld(shared = {}) {
   const settle = async () => {
     for (let round = 0; round < 6; round++) await turn();
   };
+  const batches = () => requests.filter(({ url }) => url.startsWith(OPTIONS.endpoint));
   return {
     world,
     requests,
@@ -146,8 +146,8 @@ export function createWorld(shared = {}) {
     setClock: (ms) => (now = ms),
     listeners,
     timerCount: () => timers.length,
-    bodies: () => requests.map(({ body }) => JSON.parse(body)),
-    events: () => requests.flatMap(({ body }) => JSON.parse(body).events),
+    bodies: () => batches().map(({ body }) => JSON.parse(body)),
+    events: () => batches().flatMap(({ body }) => JSON.parse(body).events),
   };
 }
 

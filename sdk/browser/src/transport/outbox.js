@@ -231,10 +231,15 @@ export function createOutbox({
   const leave = () => {
     if (isHeld || (isTold && resumeAt > world.performance.now())) return;
     for (const batch of items) {
-      const { key, busy, foreign, bytes, body } = batch;
-      if (busy || foreign || (isOffline && key)) continue;
+      const { key, busy, foreign, flown, bytes, body } = batch;
+      if (busy || foreign || flown || (isOffline && key)) continue;
       if (door.fits(bytes)) attempt(batch, true);
-      else if (!key || settings.keepalive === false) door.beacon(body);
+      else if (!key || settings.keepalive === false) {
+        // Nobody will say whether it arrived: if the page stays it is sent again, the same bytes.
+        batch.flown = true;
+        door.beacon(body);
+        rest(PROBE_MS, false);
+      }
     }
   };
 

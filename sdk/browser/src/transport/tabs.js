@@ -11,7 +11,7 @@ const LEASE_MS = 1e4;
  * @param {() => void} onLead
  */
 export function createTabs(world, project, tab, onLead) {
-  const { locks } = world.navigator;
+  const locks = world.navigator?.locks;
   /** @type {AbortController | undefined} */
   let joined;
   let leads = !locks;
