@@ -31,7 +31,7 @@ export const levelOf = (level) =>
 export function readOptions(options) {
   /** @type {any} */
   const settings = { ...options, ...(options && options.offline) };
-  for (const name in NUMBERS)
+  for (const name of Object.keys(NUMBERS))
     if (!(settings[name] >= 0))
       settings[name] = NUMBERS[/** @type {keyof typeof NUMBERS} */ (name)];
   settings.level = levelOf(settings.level);

@@ -35,11 +35,11 @@ export function createStats() {
     takeReport() {
       const report = lost;
       lost = {};
-      return report;
+      return Object.keys(report).length ? report : undefined;
     },
     /** A report was lost with its batch. @param {Record<string, number>} [report] */
-    giveBack(report) {
-      for (const reason in report) add(lost, reason, report[reason]);
+    giveBack(report = {}) {
+      for (const reason of Object.keys(report)) add(lost, reason, report[reason]);
     },
   };
 }

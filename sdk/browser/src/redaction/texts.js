@@ -120,7 +120,7 @@ export function createTexts(verdictOf, names, mark, onHit) {
         assigned(text, start, end)
       );
     });
-    for (const rule in PATTERNS)
+    for (const rule of Object.keys(PATTERNS))
       scan(PATTERNS[/** @type {keyof typeof PATTERNS} */ (rule)], CHECKS[rule]);
 
     /** @type {Found[]} */

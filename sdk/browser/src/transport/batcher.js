@@ -41,8 +41,7 @@ export function createBatcher(world, { batchSize, flushMs, release, env }, stats
     world.clearTimeout(timer);
     if (!open) return;
     const batch = open;
-    const report = stats.takeReport();
-    for (const _ in report) batch.report = report;
+    batch.report = stats.takeReport();
     open = undefined;
     outbox.add(seal(batch));
     events = [];
