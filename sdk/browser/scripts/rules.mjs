@@ -56,9 +56,7 @@ function folds(fold) {
 export function compactRules() {
   const rules = JSON.parse(readFileSync(SOURCE, "utf8"));
   const { names } = rules;
-  const patterns = rules.patterns.map(
-    (one) => `  ${one.name}: ${literal(one.pattern, one.ignore_case ? "gi" : "g")},`,
-  );
+  const patterns = rules.patterns.map((one) => [one.name, short(one.pattern)]);
   const constants = {
     MARK: JSON.stringify(rules.replacement),
     WORDS: JSON.stringify(ordered(names.words).join("|")),
@@ -67,7 +65,7 @@ export function compactRules() {
     DESCRIPTORS: JSON.stringify([...new Set(names.descriptors)].join("|")),
     SCALAR_DESCRIPTORS: JSON.stringify(names.scalar_descriptors.join("|")),
     SCALAR_HEADS: JSON.stringify(names.scalar_heads.join("|")),
-    PATTERNS: `{\n${patterns.join("\n")}\n}`,
+    PATTERNS: JSON.stringify(Object.fromEntries(patterns), null, 2),
     SEPARATOR: JSON.stringify(rules.separator),
     NAME_TAIL: literal(rules.name_tail, "y"),
     SIGN: literal(rules.sign, "y"),

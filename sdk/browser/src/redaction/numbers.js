@@ -103,6 +103,7 @@ export function accountEnd(text, start, end) {
     account += text[position].trim();
     if (account.length === length)
       return /[a-z\d]/i.test((text[position + 1] || " ") + (text[start - 1] || " ")) ||
+        /[a-z]/.test(account) ||
         !passesMod97(account)
         ? 0
         : position + 1;

@@ -7,14 +7,14 @@ export const DESCRIPTORS = "type|types|kind|strength|policy|policies|name|names|
 export const SCALAR_DESCRIPTORS = "count|counts|length|len|size|bytes|in|at|on|used|usage|limit|limits|max|min|total|age|index|expires|expiry|expiration|exp|ttl|remaining|left|reset|changed|updated|created|set|present|exists|verified|attempts|retries|rate|budget|cost|score|position|line|column|offset|date|time|ms|seconds|days|minutes|hours";
 export const SCALAR_HEADS = "has|is|max|min|num|number|n|total|avg|count|prompt|completion|input|output|cached|reasoning|needs|requires|require|should|show|hide|with|uses|use";
 export const PATTERNS = {
-  jwt: /eyJ[\w\-.]+/g,
-  bearer: /bearer[ \t]{1,4}[A-Za-z\d._~+/=\-]+/gi,
-  basic: /basic[ \t]{1,4}[\w+/=\-]+/gi,
-  private_key: /-----BEGIN (?:PRIVATE|RSA PRIVATE|DSA PRIVATE|EC PRIVATE|OPENSSH PRIVATE|ENCRYPTED PRIVATE|PGP PRIVATE) KEY(?: BLOCK)?-----/g,
-  url_credentials: /:\/\/[^ \t\r\n/?#"'<>\\@]{0,1024}@[^ \t\r\n/?#"'<>\\]*/g,
-  digits: /\d[\d \-]{8,}/g,
-  ssn: /(?:ssn|social[_\-. ]?security)[^\d\r\n\[]{1,24}\d{3}[ \-]?\d{2}[ \-]?\d{4}/gi,
-  iban: /[A-Z]{2}\d{2}(?: ?[A-Z\d]){11,30}/g,
+  "jwt": "eyJ[\\w\\-.]+",
+  "bearer": "bearer[ \\t]{1,4}[A-Za-z\\d._~+/=\\-]+",
+  "basic": "basic[ \\t]{1,4}[\\w+/=\\-]+",
+  "private_key": "-----BEGIN (?:PRIVATE|RSA PRIVATE|DSA PRIVATE|EC PRIVATE|OPENSSH PRIVATE|ENCRYPTED PRIVATE|PGP PRIVATE) KEY(?: BLOCK)?-----",
+  "url_credentials": "://[^ \\t\\r\\n/?#\"'<>\\\\@]{0,1024}@[^ \\t\\r\\n/?#\"'<>\\\\]*",
+  "digits": "\\d[\\d \\-]{8,}",
+  "ssn": "(?:ssn|social[_\\-. ]?security)[^\\d\\r\\n\\[]{1,24}\\d{3}[ \\-]?\\d{2}[ \\-]?\\d{4}",
+  "iban": "[A-Z]{2}\\d{2}(?: ?[A-Z\\d]){11,30}"
 };
 export const SEPARATOR = "[_\\-. \\[\\]]{0,2}";
 export const NAME_TAIL = /[\w.\-]{0,40}/y;

@@ -5,16 +5,36 @@ import { accountEnd, findNumbers, touchesAfter, touchesBefore } from "./numbers.
 import { PATTERNS, SHORT_WORDS } from "./rules.js";
 
 /** @typedef {import("./numbers.js").Span} Span */
-/** @typedef {[start: number, end: number, from: number]} Found `from`: where its sign began */
 
 const MAX_PASSES = 8;
+const SSN = RegExp(PATTERNS.ssn, "iy");
 
 /**
- * What a pattern found is judged here: is it really a token, and which part of it is the secret?
+ * Return what judges a find: is it really a token, and which part of it is the secret?
  *
- * @type {Record<string, (text: string, start: number, end: number) => Span[] | Span | undefined | false>}
+ * @param {(text: string, start: number, wordEnd: number) => Span | undefined} assigned
+ * @returns {Record<string, (text: string, start: number, end: number) => Span[] | Span | undefined | false>}
  */
-const CHECKS = {
+const createChecks = (assigned) => ({
+  word(text, start, end) {
+    const span = assigned(text, start, end);
+    if (span) return span;
+    // Nine digits after a word that says what they are; blanks and dashes between them are fine.
+    SSN.lastIndex = start;
+    const found = SSN.exec(text);
+    if (!found || /[a-z]/i.test(text[start - 1] || "")) return;
+    const stop = SSN.lastIndex;
+    const begin =
+      stop - /** @type {RegExpExecArray} */ (/(?:\d[ -]?){9}$/.exec(found[0]))[0].length;
+    return !touchesBefore(text, begin) && !touchesAfter(text, stop) && [begin, stop];
+  },
+
+  // Alone, behind a line break of an escaped text, or where the case changes.
+  short(text, start, end) {
+    const isWord = begins(text, start) || text.slice(start - 2, start) === "\\n";
+    return isWord && !/^\D[a-z]/.test(text.slice(end - 1, end + 1)) && this.word(text, start, end);
+  },
+
   digits: findNumbers,
 
   iban(text, start, end) {
@@ -24,7 +44,11 @@ const CHECKS = {
 
   // A signed or encrypted token has two dots or more between parts that are not empty. What only
   // begins like one is passed over as a whole.
-  jwt: (text, start, end) => [/^[^.]{8,}\.[^.]{4}/.test(text.slice(start, end)) ? start : end, end],
+  jwt: (text, start, end) =>
+    text.startsWith("eyJ", start) && [
+      /^[^.]{8,}\.[^.]{4}/.test(text.slice(start, end)) ? start : end,
+      end,
+    ],
 
   // Not prose such as `bearer of news`.
   bearer(text, start, end) {
@@ -35,8 +59,8 @@ const CHECKS = {
   // User and password, that is base64 with a colon inside, not prose such as `basic plan`.
   basic(text, start, end) {
     const value = text.slice(start + 5, end).trim();
+    const [base64] = value.replace(/-/g, "+").replace(/_/g, "/").split("=");
     try {
-      const [base64] = value.replace(/-/g, "+").replace(/_/g, "/").split("=");
       return (
         value.length > 3 &&
         base64.length % 4 !== 1 &&
@@ -62,22 +86,12 @@ const CHECKS = {
     const begin = colon < 0 ? start + 3 : colon + 1;
     return (colon < 0 ? at - start > 22 : at > begin) && [begin, at];
   },
-
-  // Nine digits after a word that says what they are; blanks and dashes between them are fine.
-  ssn(text, start, end) {
-    const begin =
-      end -
-      /** @type {RegExpExecArray} */ (/(?:\d[ -]?){9}$/.exec(text.slice(start, end)))[0].length;
-    return (
-      !touchesBefore(text, begin) &&
-      !touchesAfter(text, end) &&
-      !/[a-z]/i.test(text[start - 1] || "") && [begin, end]
-    );
-  },
-};
+});
 
 /**
  * Return the function that replaces the secrets of a text.
+ *
+ * One search finds where a rule may begin, then that rule is asked.
  *
  * @param {import("./names.js").NameTest} verdictOf
  * @param {string[]} names
@@ -86,52 +100,36 @@ const CHECKS = {
  * @returns {(text: string) => string}
  */
 export function createTexts(verdictOf, names, mark, onHit) {
-  const words = wordPattern(names, "[^A-Za-z0-9]{0,6}");
-  const short = RegExp(SHORT_WORDS, "gi");
-  const assigned = createAssignments(verdictOf);
+  const checks = createChecks(createAssignments(verdictOf));
+  const { ssn: _, ...patterns } = PATTERNS;
+  /** @type {Record<string, string>} */
+  const rules = {
+    word: wordPattern(names, "[^A-Za-z0-9]{0,6}").source,
+    short: SHORT_WORDS,
+    ...patterns,
+  };
+  const order = Object.keys(rules);
+  const search = RegExp(order.map((rule) => `(${rules[rule]})`).join("|"), "gi");
 
-  /** @param {string} text ASCII @returns {Found[]} in order, none over another */
+  /** @param {string} text ASCII */
   const find = (text) => {
-    /** @type {Found[]} */
+    /** @type {Span[]} */
     const found = [];
-    /** @param {RegExp} pattern @param {(text: string, start: number, end: number) => any} check */
-    const scan = (pattern, check) => {
-      let match;
-      for (pattern.lastIndex = 0; (match = pattern.exec(text));) {
-        const { index } = match;
-        const end = pattern.lastIndex;
-        const spans = check(text, index, end) || [];
-        for (const [start, stop] of spans.length && !spans[0].length ? [spans] : spans) {
-          found.push([start, stop, check === findNumbers ? start : index]);
-          pattern.lastIndex = Math.max(stop, end);
-        }
-        // What was none may hide the next; a run of digits is looked at as a whole.
-        if (end === index || (!spans.length && check !== findNumbers))
-          pattern.lastIndex = index + 1;
+    let match;
+    for (search.lastIndex = 0; (match = search.exec(text));) {
+      const { index } = match;
+      let end = search.lastIndex;
+      const rule = order[match.slice(1).findIndex((group) => group)];
+      const spans = /** @type {any} */ (checks[rule](text, index, end) || []);
+      // What was none may hide the next; a run of digits is looked at as a whole.
+      if (rule === "digits") while (!/\d/.test(text[end - 1])) end--;
+      search.lastIndex = rule === "digits" ? end : index + 1;
+      for (const span of spans.length && !spans[0].length ? [spans] : spans) {
+        search.lastIndex = Math.max(span[1], search.lastIndex);
+        if (span[0] < span[1]) found.push(span);
       }
-    };
-    scan(words, assigned);
-    scan(short, (_, start, end) => {
-      // Alone, behind a line break of an escaped text, or where the case changes.
-      const isWord = begins(text, start) || text.slice(start - 2, start) === "\\n";
-      return (
-        isWord &&
-        !(/[a-z]/.test(text[end]) && /\D/.test(text[end - 1])) &&
-        assigned(text, start, end)
-      );
-    });
-    for (const rule of Object.keys(PATTERNS))
-      scan(PATTERNS[/** @type {keyof typeof PATTERNS} */ (rule)], CHECKS[rule]);
-
-    /** @type {Found[]} */
-    const apart = [];
-    let resume = 0;
-    for (const one of found.sort((a, b) => a[2] - b[2]))
-      if (one[2] >= resume) {
-        resume = one[1];
-        if (one[0] < resume) apart.push(one);
-      }
-    return apart;
+    }
+    return found;
   };
 
   return (text) => {
