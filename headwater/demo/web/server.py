@@ -25,6 +25,8 @@ _SDK = Path(__file__).parents[3] / "sdk" / "browser" / "dist" / "headwater.js"
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 _GRACE = timedelta(seconds=3)
 _APPLICATION = "demo"
+_KEY_TRIES = 100
+_KEY_PAUSE = timedelta(seconds=0.2)
 
 
 async def serve_demo(
@@ -56,6 +58,7 @@ async def serve_demo(
         )
         settings |= {"endpoint": state.ingest_url, "apiKey": key.text, "app": _APPLICATION}
         try:
+            await _wait_until_known(client, state.ingest_url, key.text)
             await server.start()
             tell(origin)
             await stop.wait()
@@ -63,6 +66,17 @@ async def serve_demo(
         finally:
             await administration.disable_key(key.id)
             await engine.dispose()
+
+
+async def _wait_until_known(client: httpx.AsyncClient, ingest_url: str, key: str) -> None:
+    """Wait for the gateway to read its keys again: a page that is refused waits for minutes."""
+    headers = {"authorization": f"Bearer {key}"}
+    for _ in range(_KEY_TRIES):
+        answer = await client.post(ingest_url, json={"events": []}, headers=headers)
+        if answer.status_code != httpx.codes.UNAUTHORIZED:
+            return
+        await asyncio.sleep(_KEY_PAUSE.total_seconds())
+    raise DemoFailed("the gateway does not take the page's key; `headwater status` tells more")
 
 
 def _app(backend: OrderBackend, settings: dict[str, str]) -> Starlette:

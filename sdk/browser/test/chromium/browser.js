@@ -32,5 +32,3 @@ export const launchWithProfile = (folder) =>
     args: FLAGS,
     locale: "en-US",
   });
-
-export { FLAGS };

@@ -58,6 +58,7 @@ export const cases = [
   {
     number: 3,
     title: "the tab that drains crashes: another tab takes over within a second",
+    timed: true,
     gateway: true,
     async run(lab) {
       const init = "{ batchSize: 1 }";
@@ -189,7 +190,7 @@ export const cases = [
       await lab.collector.until("four attempts", () => lab.collector.posts.length === 4, 15_000);
       gaps(lab).forEach((gap, retry) => {
         const most = 1000 * 2 ** retry;
-        assert.ok(gap <= most + 700, `retry ${retry} after ${gap} ms, more than ${most}`);
+        assert.ok(gap <= most + 2500, `retry ${retry} after ${gap} ms, more than ${most}`);
       });
       await sleep(1000);
       assert.equal(lab.collector.posts.length, 4, "more than three retries");

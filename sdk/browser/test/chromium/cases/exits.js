@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
 
-import { FLAGS, findChromium, launch } from "../browser.js";
+import { launch, launchWithProfile } from "../browser.js";
 import { accept, hang } from "../collector.js";
 import { PREFIX, logAll, sleep, storedIn, times, word } from "../lab.js";
 
@@ -61,29 +59,15 @@ async function openTab({ context, site }, opener) {
   return page;
 }
 
-/** Starts Chromium as a process that may be killed. @param {string} profile */
-async function start(profile) {
-  rmSync(join(profile, "DevToolsActivePort"), { force: true });
-  const args = ["--headless", ...FLAGS, "--remote-debugging-port=0", `--user-data-dir=${profile}`];
-  const child = spawn(findChromium(), args, { detached: true, stdio: "ignore" });
-  let port = "";
-  for (let tries = 0; !port && tries < 200; tries += 1) {
-    await sleep(50);
-    try {
-      [port] = readFileSync(join(profile, "DevToolsActivePort"), "utf8").split("\n");
-    } catch {
-      // not there yet
-    }
-  }
-  const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`);
-  const gone = new Promise((done) => child.once("exit", done));
-  const kill = async () => {
-    if (child.exitCode === null && child.signalCode === null)
-      process.kill(-(/** @type {number} */ (child.pid)), "SIGKILL");
-    await gone;
-    await browser.close().catch(() => undefined);
-  };
-  return { context: browser.contexts()[0], kill };
+/** Kills the process of a whole browser, as a power cut would. @param {import("playwright-core").BrowserContext} context */
+async function kill(context) {
+  const session = await context.browser()?.newBrowserCDPSession();
+  assert.ok(session);
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  const gone = new Promise((done) => context.once("close", done));
+  const [main] = processInfo.filter(({ type }) => type === "browser");
+  process.kill(main.id, "SIGKILL");
+  await gone;
 }
 
 /** @type {import("./delivery.js").Case[]} */
@@ -121,26 +105,24 @@ export const cases = [
   {
     number: 12,
     title: "the whole browser is killed: what was on disk is sent on the next start",
+    gateway: true,
     async run(lab) {
       const profile = mkdtempSync(join(tmpdir(), "headwater-profile-"));
-      const url = lab.publish({ init: "{ flushMs: 50 }" });
-      lab.collector.answer = hang;
-      const first = await start(profile);
       try {
-        const page = await first.context.newPage();
+        const url = lab.publish({ init: "{ flushMs: 50 }" });
+        lab.collector.answer = hang;
+        const first = await launchWithProfile(profile);
+        const page = await first.newPage();
         await page.goto(url);
         await logAll(page, ["before the power went"], "error");
         await sleep(COMMIT_MS);
-      } finally {
-        await first.kill();
-      }
-      lab.collector.answer = () => accept();
-      const second = await start(profile);
-      try {
-        await (await second.context.newPage()).goto(url);
+        await kill(first);
+        lab.collector.answer = () => accept();
+        const second = lab.adopt(await launchWithProfile(profile));
+        await (await second.newPage()).goto(url);
         await lab.expectDelivered(["before the power went"]);
+        await second.close();
       } finally {
-        await second.kill();
         rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
       }
     },
