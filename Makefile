@@ -8,6 +8,9 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 CODE := libs services headwater tests bench scripts
 
+# Says something only when it fails.
+quietly = $(1) >.venv/npm.log 2>&1 || { cat .venv/npm.log; exit 1; }
+
 .PHONY: help
 help: ## List these targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +28,7 @@ down: ## Stop what `make up` started
 	@test ! -x $(BIN)/headwater || exec $(BIN)/headwater down
 
 .PHONY: test
-test: setup static ## Everything a newcomer and CI run: checks, then all tests on real parts
+test: setup static package ## Everything a newcomer and CI run: checks, then all tests on real parts
 	@$(PYTEST) tests -m "not long and (not faults or quick_fault)"
 
 .PHONY: check
@@ -40,9 +43,15 @@ static: setup
 	@echo "imports"; $(BIN)/lint-imports --no-cache >.venv/imports.log || { cat .venv/imports.log; exit 1; }
 	@echo "dependencies"; $(BIN)/deptry . 2>.venv/deptry.log || { cat .venv/deptry.log; exit 1; }
 
+	@echo "browser SDK"; $(call quietly,npm run check -w sdk/browser)
+
+.PHONY: package
+package: setup
+	@echo "browser SDK's package"; $(call quietly,npm run package -w sdk/browser)
+
 .PHONY: format
 format: setup ## Bring the code into form, and mend what the linter can mend
-	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && npm run --silent format -w sdk/browser
 
 .PHONY: test-long
 test-long: setup ## The tests that take minutes: the laws with many more examples, long runs

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Sets the project up in .venv: preflight, virtualenv, hash-pinned packages, the `headwater` command.
-# What is there is not done again: the stamp in .venv tells what it was made from.
+# Sets the project up in .venv: preflight, virtualenv, hash-pinned packages, the `headwater` command;
+# and in node_modules what the browser SDK is built and checked with, where Node.js is there.
+# What is there is not done again: the stamps tell what it was made from.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -72,12 +73,28 @@ install_command() {
     "$venv/bin/python" -m pip install --quiet --no-deps --no-index --no-build-isolation --editable .
 }
 
+node_stamp=node_modules/.made-from
+
+set_up_node() { # the packages of the lock, each checked against its hash
+    local wanted
+    command -v npm >/dev/null || return 0
+    wanted=$(pwd && cksum package.json package-lock.json .npmrc sdk/*/package.json)
+    if [ -e "$node_stamp" ] && [ "$wanted" = "$(cat "$node_stamp")" ]; then
+        return 0
+    fi
+    node -e 'const [a, b] = process.versions.node.split("."); process.exit(a < 20 || (a == 20 && b < 19))' ||
+        fail "Node.js $(node --version) is too old, needed is 20.19" "install a newer one, or take it off the PATH"
+    step "packages of the browser SDK" npm ci --no-audit --no-fund --loglevel error
+    printf '%s\n' "$wanted" >"$node_stamp"
+}
+
 mkdir -p "$venv"
 if command -v flock >/dev/null; then
     exec 9>"$venv/.setup.lock" # not .lock, which is uv's
     flock 9 # two makes at once: the second finds the work done
 fi
 if [ -e "$stamp" ] && [ "$(made_from)" = "$(cat "$stamp")" ]; then
+    set_up_node
     exit 0
 fi
 python=$(find_python)
@@ -91,3 +108,4 @@ step "installer (uv)" "$venv/bin/python" -m pip install \
 step "packages ($(cat "${locks[@]}" | grep -c ==), pinned by hash)" install_packages
 step "the command .venv/bin/headwater" install_command
 made_from >"$stamp"
+set_up_node
