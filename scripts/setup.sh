@@ -82,7 +82,7 @@ set_up_node() { # the packages of the lock, each checked against its hash
     if [ -e "$node_stamp" ] && [ "$wanted" = "$(cat "$node_stamp")" ]; then
         return 0
     fi
-    node -e 'const [a, b] = process.versions.node.split("."); process.exit(a < 20 || (a == 20 && b < 19))' ||
+    node -e 'const [a, b] = process.versions.node.split("."); process.exit(a < 20 || (a == 20 && b < 19) ? 1 : 0)' ||
         fail "Node.js $(node --version) is too old, needed is 20.19" "install a newer one, or take it off the PATH"
     step "packages of the browser SDK" npm ci --no-audit --no-fund --loglevel error
     printf '%s\n' "$wanted" >"$node_stamp"
