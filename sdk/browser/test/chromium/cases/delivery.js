@@ -23,6 +23,7 @@ export const cases = [
       const messages = times(25, (n) => `offline ${word(n)}`);
       await logAll(page, messages);
       await page.reload();
+      await sleep(500); // until the requests that outlive the first page have failed
       assert.equal(lab.collector.posts.length, 0);
       await lab.setOffline(false);
       await lab.expectDelivered(messages);
