@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { setTimeout } from "node:timers/promises";
 
 import { assertIdentity, flush, logAll, sleep, statsOf, times, word } from "../lab.js";
 import { accept, acceptAndDrop, status } from "../collector.js";
@@ -94,7 +93,7 @@ export const cases = [
       await page.clock.runFor(100);
       // The answer takes real time: before it came, the page's own clock would run into the timeout.
       await lab.collector.until("the first two", () => lab.collector.occurrences === 2);
-      while ((await statsOf(page)).sent < 2) await setTimeout(20);
+      while ((await statsOf(page)).sent < 2) await sleep(20);
       await page.clock.runFor(9800);
       await error("alpha");
       await page.clock.runFor(200);
