@@ -1,18 +1,20 @@
+import { createGuard } from "./guard.js";
 import { ERROR, levelOf, readOptions } from "./options.js";
 import { listen } from "./page/events.js";
 import { createFetch, createTarget, instrumentFetch, instrumentXhr } from "./page/requests.js";
 import { createSession } from "./page/session.js";
+import { fieldsOf, readLog, readRequest } from "./record/contents.js";
 import { createDedupe } from "./record/dedupe.js";
-import { describe, isError, toText } from "./record/errors.js";
+import { toText } from "./record/errors.js";
 import { createEvents } from "./record/events.js";
 import { hex } from "./record/ids.js";
-import { createPlain, encode } from "./record/plain.js";
+import { createPlain } from "./record/plain.js";
 import { createRateGuard } from "./record/rate.js";
 import { createStats } from "./stats.js";
 import { createBatcher } from "./transport/batcher.js";
 import { createOutbox } from "./transport/outbox.js";
 import { createPost } from "./transport/post.js";
-import { PREFIX, openLocalStorage } from "./transport/storage.js";
+import { PREFIX, createKeep, openLocalStorage } from "./transport/storage.js";
 import { createTabs } from "./transport/tabs.js";
 
 /** @typedef {import("./types.js").Event} Event */
@@ -30,10 +32,8 @@ import { createTabs } from "./transport/tabs.js";
 export function createClient(options, world, onClose) {
   const settings = readOptions(options);
   const { endpoint, sampleRate, project, onError } = settings;
-  // Without a page, as on a server that renders it, nothing is captured.
-  let isOpen = !!(world.document && endpoint);
+  let isOpen = !!(world.document && endpoint); // on a server that renders the page nothing happens
   let isPaused = false;
-  let isInside = false;
   let leaving = 0; // 1 while the page hides, 2 once what it had is on its way
   /** @type {string | undefined} */
   let user_id;
@@ -42,6 +42,7 @@ export function createClient(options, world, onClose) {
   /** @type {(() => void)[]} */
   const undo = [];
   const original = world.fetch;
+  const { inside, isInside } = createGuard();
   const stats = createStats();
   const { counts, drops } = stats;
   const tab = hex(16);
@@ -50,19 +51,8 @@ export function createClient(options, world, onClose) {
   const isRoom = createRateGuard(world);
   const { make, summary, write } = createEvents(settings, stats);
 
-  /** What runs in here is our own doing: it never throws, and is not logged. @template T @param {() => T} act */
-  const inside = (act) => {
-    const before = isInside;
-    isInside = true;
-    try {
-      return act();
-    } catch {
-      // never into the page
-    } finally {
-      isInside = before;
-    }
-  };
-
+  const storage =
+    settings.offline === false ? undefined : settings.storage || openLocalStorage(world, prefix);
   const outbox = createOutbox({
     world,
     settings,
@@ -73,9 +63,7 @@ export function createClient(options, world, onClose) {
       async (input, init) =>
         /** @type {Response} */ (await inside(() => original.call(world, input, init))),
     ),
-    storage:
-      settings.offline === false ? undefined : settings.storage || openLocalStorage(world, prefix),
-    prefix,
+    keep: createKeep(storage, prefix, tab),
     tab,
     orphans: () => tabs.orphans(),
     tell: (reason, status, events) => inside(() => onError?.({ reason, status, events })),
@@ -100,7 +88,7 @@ export function createClient(options, world, onClose) {
   /**
    * The way of an event: sample, fold, rate, redact, hook, batch. Returns where it got lost.
    * @param {number} level
-   * @param {(plain: import("./record/plain.js").Plain) => [content: Event, key?: string]} read
+   * @param {import("./record/contents.js").Read} read
    */
   const take = (level, read) => {
     if (isPaused) return "paused";
@@ -110,7 +98,8 @@ export function createClient(options, world, onClose) {
     }
     const plain = createPlain();
     const now = world.Date.now();
-    const [content, key] = read(plain);
+    const [finish, mark] = read(plain);
+    const key = mark && level + mark;
     const repeats = key && dedupe.repeat(key, now);
     if (repeats) {
       if (!repeats.event) return "before_send";
@@ -118,6 +107,7 @@ export function createClient(options, world, onClose) {
       return "";
     }
     if (!isRoom(level >= ERROR)) return "rate_limited";
+    const content = finish();
     if (plain.isCut()) content.extra_data._truncated = true;
     const event = make(level, now, { ...content, user_id }, session());
     if (key) dedupe.open(key, event);
@@ -128,7 +118,7 @@ export function createClient(options, world, onClose) {
 
   /** @type {(...given: Parameters<typeof take>) => void} */
   const capture = (level, read) => {
-    if (!isOpen || isInside) return;
+    if (!isOpen || isInside()) return;
     counts.captured++;
     const fate = inside(() => take(level, read)) ?? "internal";
     if (fate) stats.drop(fate, 1);
@@ -137,43 +127,17 @@ export function createClient(options, world, onClose) {
   /** @param {number} level @param {unknown} message @param {unknown} context @param {Context} [bound] @param {string} [type] */
   const log = (level, message, context, bound, type) =>
     level < settings.level ||
-    capture(level, (safe) => {
-      const { plain, text } = safe;
-      const isThrown = type || isError(message);
-      const thrown = isThrown ? message : isError(context) && context;
-      const words = isThrown ? "" : text(toText(plain(message)));
-      const extra_data = {
-        ...bound,
-        ...shared,
-        ...fieldsOf(thrown === context && thrown ? null : plain(context)),
-      };
-      const request_path = world.location?.pathname;
-      const content = /** @type {Event} */ ({ kind: "log", request_path, extra_data });
-      let mark = words;
-      if (isThrown || thrown) {
-        content.kind = "exception";
-        const exception = (content.exception = describe(thrown, safe, type));
-        if (words) extra_data.message = words;
-        mark += encode([exception.type, exception.value, exception.stacktrace.slice(0, 3)]);
-      } else content.message = words;
-      return [content, [level, mark, request_path, encode(extra_data)].join("\n")];
-    });
+    capture(
+      level,
+      readLog(world.location?.pathname, message, context, { ...bound, ...shared }, type),
+    );
 
   /** @type {import("./page/requests.js").Requests} */
   const requests = {
     target: createTarget(world, settings),
     trace: () => session().trace_id,
     sample: (method, { pathname }, began, status) =>
-      capture(0, ({ text }) => [
-        {
-          kind: "request",
-          request_method: text(method, 32).toUpperCase(),
-          request_path: text(pathname.replace(/\/(\d+|[\da-f-]{16,})(?=\/|$)/gi, "/{id}"), 1024),
-          status_code: status,
-          duration_ms: Math.max(0, Math.round((world.performance.now() - began) * 10) / 10),
-          extra_data: {},
-        },
-      ]),
+      capture(0, readRequest(method, pathname, status, world.performance.now() - began)),
   };
 
   const cut = () => {
@@ -224,12 +188,14 @@ export function createClient(options, world, onClose) {
       warn: (message, context) => void log(2, message, context, bound),
       error: (message, context) => void log(3, message, context, bound),
       fatal: (message, context) => void log(4, message, context, bound),
-      captureException: (error, options) =>
-        void inside(() => {
+      captureException(error, options) {
+        const read = inside(() => {
           const { level = "error", fingerprint, ctx } = options || {};
-          isInside = false;
-          log(levelOf(level), error, ctx, fingerprint ? { ...bound, fingerprint } : bound, "Error");
-        }),
+          return { at: levelOf(level), ctx, mark: plainOf(fingerprint) };
+        });
+        const { at = ERROR, ctx, mark } = read || {};
+        log(at, error, ctx, mark == null ? bound : { ...bound, fingerprint: mark }, "Error");
+      },
       setUser(who) {
         inside(() => {
           const id = plainOf(/** @type {any} */ (who)?.id ?? who);
@@ -250,10 +216,7 @@ export function createClient(options, world, onClose) {
       fetch: createFetch(world, original, requests),
       instrumentFetch: () => undoable(() => instrumentFetch(world, requests)),
       instrumentXhr: () => undoable(() => instrumentXhr(world, requests)),
-      async flush(timeoutMs = 5e3) {
-        cut();
-        return outbox.flush(timeoutMs);
-      },
+      flush: async (timeoutMs = 5e3) => (cut(), outbox.flush(timeoutMs)),
       async close(timeoutMs) {
         const isDone = isPaused || (await api.flush(timeoutMs));
         isOpen = false;
@@ -285,7 +248,3 @@ export function createClient(options, world, onClose) {
   };
   return logOf({});
 }
-
-/** @param {any} value plain @returns {Context} */
-const fieldsOf = (value) =>
-  value == null ? {} : typeof value === "object" && !Array.isArray(value) ? value : { value };

@@ -1,4 +1,4 @@
-import { encode, get } from "./plain.js";
+import { createPlain, encode, get } from "./plain.js";
 
 const FRAMES = 50;
 const CAUSES = 5;
@@ -46,14 +46,31 @@ export function describe(thrown, { plain, text }, type = "Error") {
 /** @param {any} value plain @returns {string} */
 export const toText = (value) => (typeof value === "string" ? value : encode(value));
 
-/** @param {string} stack of Chromium (`at f (file:1:2)`), Firefox and Safari (`f@file:1:2`) */
-export function readStack(stack) {
+/**
+ * What tells one thrown thing from another: type, message and the three innermost frames.
+ *
+ * @param {unknown} thrown
+ */
+export function markOf(thrown) {
+  const { plain } = createPlain();
+  const [name, message, stack] = ["name", "message", "stack"].map((field) =>
+    plain(get(thrown, field)),
+  );
+  return encode([name, stack ? message : plain(thrown), readStack(`${stack}`, 3)]);
+}
+
+/**
+ * @param {string} stack of Chromium (`at f (file:1:2)`), Firefox and Safari (`f@file:1:2`)
+ * @param {number} [most]
+ */
+export function readStack(stack, most = FRAMES) {
   const frames = [];
   for (const line of stack.split("\n")) {
+    if (frames.length >= most) break;
     const found = /^\s*(?:at )?(?:(.{0,256}?)(?: \(|@))?([^\s()@]{1,1024}):(\d+):(\d+)\)?$/.exec(
       line,
     );
-    if (found && frames.length < FRAMES)
+    if (found)
       frames.push({
         function: found[1] || "?",
         file: found[2],

@@ -2,11 +2,10 @@ import { uuid7 } from "../record/ids.js";
 import { encode } from "../record/plain.js";
 import { shrink } from "../record/shrink.js";
 import { byteLength } from "./batcher.js";
-import { entryOf, keyOf } from "./storage.js";
+import { shorten } from "./storage.js";
 
 /** @typedef {import("../types.js").Batch} Batch */
 
-const MAX_BATCHES = 200;
 const PROBE_MS = 3e4;
 const REFUSED_MS = 3e5;
 
@@ -19,24 +18,14 @@ const REFUSED_MS = 3e5;
  * @param {import("../types.js").Settings} given.settings
  * @param {import("../stats.js").Stats} given.stats
  * @param {ReturnType<typeof import("./post.js").createPost>} given.door
- * @param {import("../types.js").Storage} [given.storage]
- * @param {string} given.prefix of keys in storage
+ * @param {ReturnType<typeof import("./storage.js").createKeep>} given.keep
  * @param {string} given.tab
  * @param {ReturnType<typeof import("./tabs.js").createTabs>["orphans"]} given.orphans
  * @param {(reason: string, status: number, events: number) => void} given.tell
  */
-export function createOutbox({
-  world,
-  settings,
-  stats,
-  door,
-  storage,
-  prefix,
-  tab,
-  orphans,
-  tell,
-}) {
+export function createOutbox({ world, settings, stats, door, keep, tab, orphans, tell }) {
   const { counts } = stats;
+  const { maxBytes, maxAgeMs, maxRetries, keepalive } = settings;
   /** @type {Set<Batch>} in the order of their times */
   let items = new Set();
   /** @type {((isEmpty: boolean) => void)[]} */
@@ -52,71 +41,31 @@ export function createOutbox({
   /** @type {ReturnType<typeof setTimeout>} */
   let timer;
 
-  /** @param {string | undefined} key the storage may be full, gone, or the page's own @param {string} [value] */
-  const store = (key, value) => {
-    if (!storage || !key) return;
-    try {
-      const done = value ? storage.put(key, value) : storage.remove(key);
-      Promise.resolve(done).catch(() => {});
-      return key;
-    } catch {
-      // memory has to do
-    }
-  };
-
-  /** Write a batch to storage, in place of what it was; take it out while nothing may be stored. @param {Batch} batch */
-  const save = (batch) => {
-    const key = `${prefix}${tab}:${keyOf(batch)}`;
-    if (batch.key !== key || isHeld) store(batch.key);
-    batch.key = isHeld ? undefined : store(key, batch.body);
-  };
-
   /** @param {Batch} batch @param {string} [reason] of its loss */
   const forget = (batch, reason) => {
     items.delete(batch);
-    store(batch.key);
+    keep.remove(batch.key);
     if (reason) {
       stats.giveBack(batch.report);
       stats.drop(reason, batch.count, batch.foreign);
     }
   };
 
-  /**
-   * Let go what exceeds the bounds, the oldest without errors first.
-   * @template {{ severe: number, ts: number, size: number }} T
-   * @param {T[]} all
-   * @param {(one: T) => void} drop
-   */
-  const shorten = (all, drop) => {
-    let left = all.length;
-    let size = all.reduce((sum, one) => sum + one.size, 0);
-    for (const one of all.sort((a, b) => a.severe - b.severe || a.ts - b.ts)) {
-      if (size <= settings.maxBytes && left <= MAX_BATCHES) break;
-      size -= one.size;
-      left--;
-      drop(one);
-    }
-  };
-
-  const keys = async () => {
-    const found = [];
-    for (const key of storage ? await storage.list() : []) {
-      const entry = entryOf(prefix, key);
-      if (entry) found.push(entry);
-      else store(key);
-    }
-    return found.sort((a, b) => a.ts - b.ts);
-  };
-
   const trim = async () => {
     const loose = [...items].filter(({ key, busy }) => !key && !busy);
     shorten(
       loose.map((batch) => ({ ...batch, batch, size: batch.bytes })),
+      maxBytes,
       ({ batch }) => forget(batch, "evicted"),
     );
-    shorten(await keys(), ({ key, count }) => {
-      const batch = [...items].find((one) => one.key === key) || { key, count, foreign: true };
-      if (!(/** @type {Batch} */ (batch).busy)) forget(/** @type {Batch} */ (batch), "evicted");
+    shorten(await keep.entries(), maxBytes, ({ key, count, tab: owner }) => {
+      const batch = [...items].find((one) => one.key === key);
+      if (batch) {
+        if (!batch.busy) forget(batch, "evicted");
+      } else if (owner !== tab) {
+        keep.remove(key);
+        stats.drop("evicted", count, true);
+      }
     });
   };
 
@@ -132,7 +81,7 @@ export function createOutbox({
 
   /** @param {Batch} batch @param {boolean} [leaving] */
   const attempt = async (batch, leaving) => {
-    if (world.Date.now() - batch.ts > settings.maxAgeMs) forget(batch, "expired");
+    if (world.Date.now() - batch.ts > maxAgeMs) forget(batch, "expired");
     else {
       batch.busy = true;
       const answer = await door.post(batch.body, batch.bytes, leaving);
@@ -162,7 +111,7 @@ export function createOutbox({
     } else if (!status || status > 499 || [408, 425, 429].includes(status)) {
       counts.retried++;
       const attempts = (batch.attempts = (batch.attempts || 0) + 1);
-      isOffline = isOffline || silences > 2 || attempts > settings.maxRetries;
+      isOffline = isOffline || silences > 2 || attempts > maxRetries;
       if (isOffline) batch.attempts = 0;
       const backoff = isOffline
         ? PROBE_MS * Math.min(10, 2 ** probes++)
@@ -200,7 +149,7 @@ export function createOutbox({
       piece.bytes = byteLength(piece.body);
       if (part !== parts[0]) piece.report = undefined;
       delete head.client_report;
-      save(piece);
+      keep.save(piece, isHeld);
       return piece;
     });
     forget(batch);
@@ -213,12 +162,12 @@ export function createOutbox({
     isAdopting = true;
     try {
       const isOrphan = await orphans();
-      for (const entry of isOrphan ? await keys() : []) {
+      for (const entry of isOrphan ? await keep.entries() : []) {
         if (entry.tab === tab || !isOrphan?.(entry)) continue;
-        const body = storage && (await storage.get(entry.key));
+        const body = await keep.body(entry.key);
         if (body?.startsWith(`{"batch_id":"${entry.id}"`) && body.endsWith("]}"))
           items.add({ ...entry, body, bytes: byteLength(body), foreign: true });
-        else store(entry.key);
+        else keep.remove(entry.key);
       }
     } catch {
       // it is still there the next time
@@ -234,7 +183,7 @@ export function createOutbox({
       const { key, busy, foreign, flown, bytes, body } = batch;
       if (busy || foreign || flown || (isOffline && key)) continue;
       if (door.fits(bytes)) attempt(batch, true);
-      else if (!key || settings.keepalive === false) {
+      else if (!key || keepalive === false) {
         // Nobody will say whether it arrived: if the page stays it is sent again, the same bytes.
         batch.flown = true;
         door.beacon(body);
@@ -250,20 +199,21 @@ export function createOutbox({
   };
 
   return {
-    save,
     pump,
     leave,
     retry,
     /** @param {Batch} batch */
+    save: (batch) => keep.save(batch, isHeld),
+    /** @param {Batch} batch */
     add(batch) {
       items.add(batch);
-      save(batch);
+      keep.save(batch, isHeld);
       trim().catch(() => {});
     },
     /** Back from where the browser keeps pages: others may have sent what we left. */
     async back() {
       for (const batch of items)
-        if (batch.key && (await storage?.get(batch.key)) === null) {
+        if (batch.key && (await keep.body(batch.key)) === null) {
           items.delete(batch);
           if (!batch.foreign) counts.handed_over += batch.count;
         }
@@ -272,7 +222,7 @@ export function createOutbox({
     /** Send and store nothing until consent is back. @param {boolean} held */
     hold(held) {
       isHeld = held;
-      for (const batch of items) if (!batch.foreign) save(batch);
+      for (const batch of items) if (!batch.foreign) keep.save(batch, isHeld);
       pump();
     },
     /** @param {number} timeoutMs @returns {Promise<boolean>} whether all was sent */

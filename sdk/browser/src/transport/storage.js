@@ -1,6 +1,7 @@
 /** @typedef {import("../types.js").Storage} Storage */
 
 export const PREFIX = "hw:q:";
+const MAX_BATCHES = 200;
 
 /**
  * @typedef {object} Entry what the key of a stored batch says
@@ -39,12 +40,85 @@ export function openLocalStorage(world, prefix) {
 
 const KEY_LENGTH = 160;
 
-/** @param {import("../types.js").Batch} batch */
-export const keyOf = ({ ts, severe, count, id, body }) =>
-  [ts, severe, count, body.length + KEY_LENGTH, id].join(":");
-
 /** @param {string} prefix @param {string} key @returns {Entry | undefined} */
-export function entryOf(prefix, key) {
+function entryOf(prefix, key) {
   const [tab, ts, severe, count, size, id, more] = key.slice(prefix.length).split(":");
   if (id && !more) return { key, id, ts: +ts, severe: +severe, count: +count, size: +size, tab };
+}
+
+/**
+ * Keeps batches in a storage that may be missing, full, or the page's own: it never throws.
+ *
+ * @param {Storage | undefined} storage
+ * @param {string} prefix of its keys
+ * @param {string} tab
+ */
+export function createKeep(storage, prefix, tab) {
+  /** @param {string} [key] */
+  const remove = (key) => {
+    try {
+      if (key) Promise.resolve(storage?.remove(key)).catch(() => {});
+    } catch {
+      // it stays, and the gateway knows it again
+    }
+  };
+
+  return {
+    remove,
+
+    /**
+     * Write a batch in place of what it was; take it out while nothing may be stored.
+     * @param {import("../types.js").Batch} batch @param {boolean} isHeld
+     */
+    save(batch, isHeld) {
+      const { ts, severe, count, id, body } = batch;
+      const size = body.length + KEY_LENGTH;
+      const key = `${prefix}${[tab, ts, severe, count, size, id].join(":")}`;
+      if (batch.key !== key || isHeld) remove(batch.key);
+      batch.key = undefined;
+      if (!storage || isHeld) return;
+      const fail = () => {
+        batch.key = undefined; // memory has to do
+      };
+      try {
+        batch.key = key;
+        Promise.resolve(storage.put(key, body)).catch(fail);
+      } catch {
+        fail();
+      }
+    },
+
+    /** All batches, the oldest first; what is none of ours is removed. */
+    async entries() {
+      const found = [];
+      for (const key of (await storage?.list()) || []) {
+        const entry = entryOf(prefix, key);
+        if (entry) found.push(entry);
+        else remove(key);
+      }
+      return found.sort((a, b) => a.ts - b.ts);
+    },
+
+    /** @param {string} key */
+    body: async (key) => storage?.get(key),
+  };
+}
+
+/**
+ * Let go what exceeds the bounds, the oldest without errors first.
+ *
+ * @template {{ severe: number, ts: number, size: number }} T
+ * @param {T[]} all
+ * @param {number} maxBytes
+ * @param {(one: T) => void} drop
+ */
+export function shorten(all, maxBytes, drop) {
+  let left = all.length;
+  let size = all.reduce((sum, one) => sum + one.size, 0);
+  for (const one of all.sort((a, b) => a.severe - b.severe || a.ts - b.ts)) {
+    if (size <= maxBytes && left <= MAX_BATCHES) break;
+    size -= one.size;
+    left--;
+    drop(one);
+  }
 }

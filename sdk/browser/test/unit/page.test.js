@@ -214,6 +214,7 @@ test("no call ever throws, whatever it is given", async () => {
       () => log.info(one, one),
       () => log.error("text", one),
       () => log.captureException(one, one),
+      () => log.captureException(one, { level: one, fingerprint: one, ctx: one }),
       () => log.setUser(one),
       () => log.setContext(one, one),
       () => log.child(one).warn(one),
