@@ -1,0 +1,11 @@
+import { ErrorsInstrumentation, LogLevel, SessionInstrumentation, initializeFaro } from "@grafana/faro-web-sdk";
+
+export const start = (origin) => {
+  const faro = initializeFaro({
+    url: `${origin}/collect`,
+    app: { name: "bench" },
+    instrumentations: [new ErrorsInstrumentation(), new SessionInstrumentation()],
+  });
+  const push = (level) => (text) => faro.api.pushLog([text], { level });
+  return { log: push(LogLevel.INFO), error: push(LogLevel.ERROR) };
+};
