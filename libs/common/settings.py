@@ -1,8 +1,9 @@
 """Settings that more than one process reads, from `HEADWATER_*` variables and mounted files."""
 
+from datetime import timedelta
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -23,6 +24,18 @@ class CommonSettings(BaseSettings):
     listen_fd: int | None = Field(
         default=None, description="An inherited listening socket; wins over host and port"
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain_seconds(cls, given: object, info: ValidationInfo) -> object:
+        """Take `5` for five seconds: pydantic reads a number so, but not its text."""
+        field = cls.model_fields.get(info.field_name or "")
+        if field is None or field.annotation is not timedelta or not isinstance(given, str):
+            return given
+        try:
+            return float(given)
+        except ValueError:
+            return given
 
 
 class KafkaSettings(BaseSettings):

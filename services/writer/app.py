@@ -21,6 +21,7 @@ from libs.common.telemetry.metrics import Metrics
 from services.writer.consumer import WriterSink
 from services.writer.domain.arrivals import Item
 from services.writer.domain.lanes import LANE_COUNT
+from services.writer.domain.slicing import RateMeter
 from services.writer.jobs.merger import Merger
 from services.writer.jobs.sealer import Sealer
 from services.writer.jobs.slicer import Slicer
@@ -30,7 +31,7 @@ from services.writer.store.connection import DDL_TIMEOUTS, STORING_TIMEOUTS, Dat
 from services.writer.store.days import Days
 from services.writer.store.failpoints import Failpoint
 from services.writer.store.sealing import SEALING_SESSION, SEALING_TIMEOUTS
-from services.writer.store.slices import Slices
+from services.writer.store.slices import TABLES, Slices
 from services.writer.store.transaction import StoringOptions, StoringTransaction
 
 log = get_logger(__name__)
@@ -53,7 +54,9 @@ async def serve(settings: WriterSettings, stop: asyncio.Event) -> None:
     secret = InstallationSettings().installation_secret()
     url = settings.database_url.get_secret_value()
     storing = [Database(url, STORING_TIMEOUTS, LOOKUP_SESSION) for _ in range(LANE_COUNT)]
-    slices = Slices(Database(url, DDL_TIMEOUTS), clock)
+    meters = {table: RateMeter(widest=settings.widest_slice) for table in TABLES}
+    widths = {table: meter.width() for table, meter in meters.items()}
+    slices = Slices(Database(url, DDL_TIMEOUTS), clock, hot_widths=widths)
     sealing = Database(url, SEALING_TIMEOUTS, SEALING_SESSION)
     reader = KafkaReader(
         settings.telemetry_topic,
@@ -93,9 +96,11 @@ async def serve(settings: WriterSettings, stop: asyncio.Event) -> None:
                 metrics,
                 settings.slow_from_ms(),
             )
-            slicer = Slicer(slices, days, fence, reader, clock)
+            slicer = Slicer(slices, days, fence, reader, clock, meters)
             merger = Merger(clock, metrics, failpoint, settings.merge_from_count)
-            sealer = Sealer(sealing, clock, metrics, settings.seal_grace, merger)
+            sealer = Sealer(
+                sealing, clock, metrics, settings.seal_grace, merger, settings.seal_period
+            )
             loop = ConsumerLoop(reader, sink, clock, watch, settings.loop_limits())
             await _start(reader, loop, stop)
             async with asyncio.TaskGroup() as tasks:

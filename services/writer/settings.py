@@ -9,6 +9,7 @@ from libs.common.kafka.reader import ReaderLimits
 from libs.common.settings import CommonSettings
 from libs.common.topics import TELEMETRY
 from services.writer.domain.merging import MERGE_FROM_COUNT
+from services.writer.domain.slicing import WIDEST_HOT
 
 
 class WriterSettings(CommonSettings):
@@ -33,6 +34,16 @@ class WriterSettings(CommonSettings):
     """Bytes after which a transaction takes no more records."""
     writer_stall: timedelta = Field(
         default=timedelta(seconds=60), description="Lag without any progress ends the process"
+    )
+    widest_slice: timedelta = Field(
+        default=WIDEST_HOT,
+        ge=timedelta(seconds=1),
+        description="Width that no slice of new rows exceeds, however few they are",
+    )
+    seal_period: timedelta = Field(
+        default=timedelta(seconds=10),
+        ge=timedelta(milliseconds=100),
+        description="How often slices to be sealed or merged are looked for",
     )
     seal_grace: timedelta = Field(
         default=timedelta(minutes=2),

@@ -99,7 +99,9 @@ def _show(one: Played, console: Console) -> None:
         f"{'ok    ' if one.passed else 'FAILED'} {one.row.number:>3} seed {result.seed}  "
         f"{result.seconds:4.0f} s  recovered {recovered:>5}/{result.limit_s:.0f} s  "
         f"acked {result.acked_count * 20:>6}  doubles {result.duplicate_count:>5}  "
-        f"unknown {result.unknown_count:>5}  {one.row.component}: {one.row.fault}",
+        f"unknown {result.unknown_count:>5}  "
+        f"sealed {result.sealed_count:>3}  merged {result.merged_count:>3}  "
+        f"{one.row.component}: {one.row.fault}",
         markup=False,
         soft_wrap=True,
     )

@@ -7,10 +7,12 @@ from typing import Any
 
 import asyncpg
 
+from libs.common.db.tables import Table
 from tests.faults.events import content_hash, milliseconds_of
 from tests.faults.oracle import Database, LedgerTotals, StoredRow
 
 CONSUMER = "writer"
+SLICED = ("app_logs", "app_exceptions", "performance_samples")
 
 _SHARED = """tableoid::regclass::text AS slice_name, id, created_at, environment, release, source,
     trace_id, session_id, user_id, module, request_path, request_method, status_code, duration_ms,
@@ -49,6 +51,7 @@ async def read_database(url: str, key_id: str) -> Database:
                 {r["slice_name"]: (r["row_count"], int(r["id_checksum"])) for r in counts},
                 await _ledger(connection, key_id),
                 Counter({r["reason"]: r["n"] for r in letters}),
+                await _slice_flaws(connection),
             )
     finally:
         await connection.close()
@@ -74,6 +77,31 @@ async def _ledger(connection: asyncpg.Connection, key_id: str) -> LedgerTotals:
         "SELECT count(*) FROM gateway_boots WHERE ended_at IS NULL"
     )
     return LedgerTotals(**dict(received), **dict(stored), uncounted_boots=uncounted)
+
+
+async def _slice_flaws(connection: asyncpg.Connection) -> list[str]:
+    """Compare `slices` with the attached leaves and, where one is sealed, with its indexes."""
+    rows = await connection.fetch(
+        """SELECT coalesce(slices.name, leaf.relname) AS name, slices.name IS NULL AS is_unknown,
+            leaf.oid IS NULL AS is_missing, state, coalesce(table_name, '') AS table_name,
+            (SELECT count(*) FROM pg_index WHERE indrelid = leaf.oid AND indisvalid) AS valid_count
+            FROM slices FULL JOIN (
+                SELECT oid, relname FROM pg_class JOIN pg_inherits ON inhrelid = oid
+                WHERE inhparent = ANY ($1::regclass[])
+            ) leaf ON leaf.relname = slices.name""",
+        list(SLICED),
+    )
+    flaws = []
+    for row in rows:
+        if row["is_unknown"]:
+            flaws.append(f"{row['name']}: attached, but not in the table slices")
+        elif row["is_missing"]:
+            flaws.append(f"{row['name']}: {row['state']}, but not attached")
+        elif row["state"] == "sealed":
+            wanted = 1 + len(Table.metadata.tables[row["table_name"]].indexes)
+            if row["valid_count"] < wanted:
+                flaws.append(f"{row['name']}: sealed with {row['valid_count']} of {wanted} indexes")
+    return flaws
 
 
 async def next_offsets(connection: asyncpg.Connection, topic: str) -> dict[int, int]:

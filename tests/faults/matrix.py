@@ -1,12 +1,19 @@
 """All rows that can be played, in the order of the matrix."""
 
-from tests.faults.rows import gateway, kafka, postgres, topics, writer
+from tests.faults.rows import gateway, kafka, postgres, slicer, topics, writer
 from tests.faults.runner import Row
 
 
 def all_rows() -> dict[str, Row]:
     """Return the rows by number."""
-    rows = (*gateway.ROWS, *kafka.ROWS, *writer.ROWS, *postgres.ROWS, *topics.ROWS)
+    rows = (
+        *gateway.ROWS,
+        *kafka.ROWS,
+        *writer.ROWS,
+        *slicer.ROWS,
+        *postgres.ROWS,
+        *topics.ROWS,
+    )
     return {row.number: row for row in rows}
 
 

@@ -49,6 +49,8 @@ class Database:
     ledger: LedgerTotals
     dead_letters: Counter[str] = field(default_factory=Counter)
     """Open letters by reason."""
+    slice_flaws: list[str] = field(default_factory=list)
+    """Slices that are not what the table `slices` says of them."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ def _judge_slices(database: Database) -> Iterable[str]:
             if real.get(name) != counted.get(name)
         ],
     )
+    yield from _complain("slices that are not as their state says", database.slice_flaws)
 
 
 def _judge_ledger(journal: Journal, database: Database, allowance: Allowance) -> Iterable[str]:

@@ -108,12 +108,12 @@ class ServiceProcess:
         # Several gateways share a socket: only its own log tells that this one is there.
         return any(line.get("event") == "listening" for line in self.log_lines())
 
-    def log_lines(self) -> list[dict[str, object]]:
-        """Return what the process logged since it was started last."""
+    def log_lines(self, *, of_all_starts: bool = False) -> list[dict[str, object]]:
+        """Return what the process logged since it was started last, or ever."""
         if not self.log.exists():
             return []
         with self.log.open("rb") as log:
-            log.seek(self._log_start)
+            log.seek(0 if of_all_starts else self._log_start)
             return [json.loads(line) for line in log.read().splitlines() if line.startswith(b"{")]
 
     def last_lines(self) -> str:

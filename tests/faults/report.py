@@ -32,11 +32,13 @@ writers) on one shared cluster of three brokers and one PostgreSQL, under about 
 batches of twenty; 2 % of the acknowledged batches are sent again on purpose. *Recovered*: from the
 end of the fault until new batches of every client are stored and no partition is behind. *Gaps*:
 longest time without an acknowledgement, and without anything stored. *Doubles dropped*: events of
-repeated batches that the writer recognised. *Unknown*: events answered 503 after a send.
+repeated batches that the writer recognised. *Unknown*: events answered 503 after a send. *Sealed*:
+slices of five seconds that were given their indexes meanwhile, a second after their end; *merged*:
+those that were then made part of larger ones.
 
 | # | Seed | Fault | Verdict | Recovered / limit | Ack gap | Store gap | Acked | Stored rows | \
-Doubles dropped | Unknown |
-|---|---|---|---|---|---|---|---|---|---|---|
+Doubles dropped | Unknown | Sealed / merged |
+|---|---|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -78,6 +80,7 @@ def _line(one: Played) -> str:
         f"{result.stored_count:,}",
         f"{result.duplicate_count:,}",
         f"{result.unknown_count:,}",
+        f"{result.sealed_count} / {result.merged_count}",
     )
     return "| " + " | ".join(cells) + " |\n"
 

@@ -46,6 +46,10 @@ class Result:
     stored_count: int = 0
     duplicate_count: int = 0
     unknown_count: int = 0
+    sealed_count: int = 0
+    """Slices that were sealed meanwhile, of all tables."""
+    merged_count: int = 0
+    """Slices that became part of a larger one."""
     troubles: dict[str, int] = field(default_factory=dict)
     ack_gap_s: float = 0.0
     store_gap_s: float = 0.0
@@ -117,6 +121,7 @@ async def _come_to_rest(scene: Scene, result: Result) -> None:
     result.sent_count = scene.journal.sent_count
     result.acked_count = scene.journal.acked_count
     result.troubles = dict(state.troubles)
+    result.sealed_count, result.merged_count = scene.count_slices_done()
     result.ack_gap_s = scene.watch.ack_gap_s
     result.store_gap_s = scene.watch.store_gap_s
     scene.problems += sorted(set(state.violations))[:5]

@@ -34,6 +34,13 @@ from tests.faults.servers import Broken, Servers
 from tests.faults.watch import Place, Watch
 
 PARTITION_COUNT = 12
+SLICING = {
+    "HEADWATER_WIDEST_SLICE": "5",
+    "HEADWATER_SEAL_GRACE": "1",
+    "HEADWATER_SEAL_PERIOD": "1",
+    "HEADWATER_MERGE_FROM_COUNT": "6",
+}
+"""Slices are past within seconds, late rows come to sealed ones, and merging never ends."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +226,7 @@ class Scene:
         assert self._around is not None
         name = f"writer-{number}"
         port = self._ports.take(name)
-        environment = {"HEADWATER_HEALTH_PORT": str(port)}
+        environment = {"HEADWATER_HEALTH_PORT": str(port), **SLICING}
         spec = ProcessSpec(name, self.plan.writer_module, port, None, environment)
         return ServiceProcess(spec, self._around)
 
@@ -306,6 +313,13 @@ class Scene:
         for process, code in zip(running, codes, strict=True):
             if code != 0:
                 self.problems.append(f"{process.name} ended with {code} on SIGTERM")
+
+    def count_slices_done(self) -> tuple[int, int]:
+        """Return how many slices the writers sealed, and how many they merged into others."""
+        lines = [line for writer in self.writers for line in writer.log_lines(of_all_starts=True)]
+        sealed = sum(line.get("event") == "sealed" for line in lines)
+        merged = sum(int(str(line["count"])) for line in lines if line.get("event") == "merged")
+        return sealed, merged
 
     async def close(self) -> None:
         """End every process and remove database and topic."""

@@ -79,6 +79,11 @@ def test_finds_slices_counted_wrongly(counts: dict[str, tuple[int, int]], shown:
     assert shown in problem
 
 
+def test_finds_slices_that_are_not_as_their_state_says() -> None:
+    (problem,) = judge(JOURNAL, replace(GOOD, slice_flaws=["app_logs_1: no index"]), Allowance())
+    assert "app_logs_1: no index" in problem
+
+
 @pytest.mark.parametrize(
     ("change", "shown"),
     [

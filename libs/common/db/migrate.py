@@ -26,7 +26,9 @@ def head_revision() -> str:
     return head
 
 
-async def upgrade(database_url: str, *, eager_indexes: bool = True, revision: str = "head") -> None:
+async def upgrade(
+    database_url: str, *, eager_indexes: bool = False, revision: str = "head"
+) -> None:
     """Migrate up to a revision; two callers at once wait for each other."""
     await _run(database_url, lambda config: command.upgrade(config, revision))
     if revision == "head":

@@ -80,7 +80,7 @@ def width_for(rows_per_second: float, widest: timedelta) -> timedelta:
         for width in WIDTHS
         if width <= widest and rows_per_second * width.total_seconds() <= TARGET_ROW_COUNT
     ]
-    return fitting[-1] if fitting else WIDTHS[0]
+    return fitting[-1] if fitting else min(WIDTHS[0], widest)
 
 
 def missing_moments(slices: SliceMap, moments: Iterable[datetime]) -> list[datetime]:
@@ -144,6 +144,7 @@ class RateMeter:
     """A rate smoothed over about a minute, from counts that only grow."""
 
     rate: float | None = None
+    widest: timedelta = WIDEST_HOT
     _count: int | None = None
     _at: float = 0.0
 
@@ -163,4 +164,6 @@ class RateMeter:
 
     def width(self) -> timedelta:
         """Return the width of the next hot slices."""
-        return FIRST_WIDTH if self.rate is None else width_for(self.rate, WIDEST_HOT)
+        if self.rate is None:
+            return min(FIRST_WIDTH, self.widest)
+        return width_for(self.rate, self.widest)

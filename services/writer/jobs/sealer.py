@@ -29,7 +29,6 @@ from services.writer.store.sealing import (
 
 log = get_logger(__name__)
 
-PERIOD = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(minutes=5)
 CLEANING_PERIOD = timedelta(minutes=5)
 _AT_ONCE_COUNT = 20
@@ -48,10 +47,11 @@ class Sealer:
     metrics: Metrics
     grace: timedelta
     merger: Merger
+    period: timedelta = timedelta(seconds=10)
 
     async def run(self, stop: asyncio.Event, watch: LoopWatch) -> None:
         """Work until `stop`, which also ends a build that is under way."""
-        pause = PERIOD
+        pause = self.period
         while not stop.is_set():
             watch.beat("sealer", _LONGEST_ROUND)
             work = asyncio.create_task(self.round(), name="sealing")
@@ -101,9 +101,9 @@ class Sealer:
     def _judge(self, outcome: int | BaseException, pause: timedelta) -> timedelta:
         """Return how long to wait; raises what is no trouble of the database."""
         if isinstance(outcome, int):
-            return PERIOD
+            return self.period
         if isinstance(outcome, asyncio.CancelledError):
-            return PERIOD  # asked to stop; the server was told to give up the build
+            return self.period  # asked to stop; the server was told to give up the build
         if not isinstance(outcome, (*DATABASE_ERRORS, MergeOvertaken)):
             raise outcome
         log.warning("sealing failed", error=repr(outcome))

@@ -134,13 +134,13 @@ async def index_names(database_url: str, table: str) -> set[str]:
 
 
 async def test_migrated_schema_is_the_one_of_the_models(empty_database: str) -> None:
-    await upgrade(empty_database)
+    await upgrade(empty_database, eager_indexes=True)
 
     assert await differences(empty_database) == []
 
 
 async def test_down_and_up_again_on_a_filled_database(empty_database: str) -> None:
-    await upgrade(empty_database)
+    await upgrade(empty_database, eager_indexes=True)
     await fill(empty_database)
     counts = await row_counts(empty_database)
     assert set(counts.values()) == {1}
@@ -148,7 +148,7 @@ async def test_down_and_up_again_on_a_filled_database(empty_database: str) -> No
     await downgrade(empty_database, "base")
     assert await row_counts(empty_database) == {}
 
-    await upgrade(empty_database)
+    await upgrade(empty_database, eager_indexes=True)
     assert await row_counts(empty_database) == dict.fromkeys(counts, 0)
     assert await differences(empty_database) == []
 
@@ -159,13 +159,13 @@ async def test_each_step_down_and_up_keeps_the_rows_of_the_earlier_ones(
 ) -> None:
     await upgrade(empty_database, revision=revision)
     earlier = set(await row_counts(empty_database))
-    await upgrade(empty_database)
+    await upgrade(empty_database, eager_indexes=True)
     await fill(empty_database)
 
     await downgrade(empty_database, revision)
     assert await row_counts(empty_database) == dict.fromkeys(earlier, 1)
 
-    await upgrade(empty_database)
+    await upgrade(empty_database, eager_indexes=True)
     counts = await row_counts(empty_database)
     assert {name for name, count in counts.items() if count == 1} == earlier
     assert await differences(empty_database) == []
@@ -187,7 +187,7 @@ async def test_migrating_twice_changes_nothing(empty_database: str) -> None:
 async def test_indexes_of_sealed_slices_come_and_go_with_the_policy(empty_database: str) -> None:
     sealed_only = {str(index.name) for index in sealed_only_indexes()}
     tables = {index.table.name for index in sealed_only_indexes() if index.table is not None}
-    await upgrade(empty_database, eager_indexes=False)
+    await upgrade(empty_database)
     await fill(empty_database)
 
     async def present() -> set[str]:
@@ -204,7 +204,7 @@ async def test_indexes_of_sealed_slices_come_and_go_with_the_policy(empty_databa
 
 
 async def test_eager_indexes_reach_the_slices_that_are_there(empty_database: str) -> None:
-    await upgrade(empty_database, eager_indexes=False)
+    await upgrade(empty_database)
     await fill(empty_database, {"app_logs"})
     before = await index_names(empty_database, "app_logs_all")
 

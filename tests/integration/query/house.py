@@ -28,6 +28,9 @@ from services.query.app import Clients, build_api, wrap
 from services.query.domain.completeness import Completeness
 from services.query.publisher import ReplayPublisher
 from services.query.settings import QuerySettings
+from services.writer.domain.counting import SliceCounts, count_rows
+from services.writer.store.counts import add_slice_counts
+from services.writer.store.slices import read_map
 
 LOG_COLUMNS = columns(LogRow)
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -86,17 +89,20 @@ class House:
         return made.text
 
     async def add_logs(self, logs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Store logs, each completed by defaults; makes the slices (of a day) that they need."""
+        """Store and count logs, completed by defaults, in slices of a day that are made for them."""
         rows = [complete_log(log) for log in logs]
         connection = await asyncpg.connect(self.database_url)
         try:
             for day in sorted({_day(row["created_at"]) for row in rows}):
                 await self.add_slice(connection, day, day + timedelta(days=1))
-            await connection.copy_records_to_table(
-                "app_logs",
-                records=[tuple(_plain(row)[name] for name in LOG_COLUMNS) for row in rows],
-                columns=LOG_COLUMNS,
-            )
+            records = [tuple(_plain(row)[name] for name in LOG_COLUMNS) for row in rows]
+            async with connection.transaction():
+                await connection.copy_records_to_table(
+                    "app_logs", records=records, columns=LOG_COLUMNS
+                )
+                counts: SliceCounts = {}
+                count_rows(await read_map(connection, "app_logs"), {0: records}, counts)
+                await add_slice_counts(connection, counts)
         finally:
             await connection.close()
         return rows

@@ -1,28 +1,43 @@
-"""A slice of `app_logs` with the indexes of a sealed one, for tests of readers."""
+"""The writer's own sealer and merger at work on the slices that tests of readers ask."""
 
-from datetime import datetime
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 
-import asyncpg
-
+from libs.common.db.engine import Timeouts
+from services.writer.domain.merging import merge_of
+from services.writer.jobs.sealer import Sealer
+from services.writer.store.merging import read_parts
 from tests.integration.query.house import House, slice_name
+from tests.integration.writer.sealed import make_sealer
+
+# an index is built once nobody has an older snapshot: where a test has one, say so soon
+_TIMEOUTS = Timeouts(statement=timedelta(seconds=60), lock=timedelta(seconds=20))
 
 
-async def seal(house: House, day: datetime) -> None:
-    """Give a day's slice the indexes that sealing builds, and its state."""
-    name = slice_name(day)
-    connection = await asyncpg.connect(house.database_url)
+async def seal(house: House, *days: datetime) -> None:
+    """Seal the slices of some days."""
+    async with _sealing(house) as sealer:
+        connection = await sealer.database.connect()
+        for day in days:
+            await sealer.seal(connection, slice_name(day))
+
+
+async def merge(house: House, days: Sequence[datetime]) -> str:
+    """Merge the sealed slices of neighbouring days; return the new one's name."""
+    names = [slice_name(day) for day in days]
+    async with _sealing(house) as sealer:
+        connection = await sealer.database.connect()
+        parts = await read_parts(connection, "app_logs")
+        chosen = merge_of("app_logs", [part for part in parts if part.name in names])
+        await sealer.merger.merge(connection, chosen)
+    return chosen.name
+
+
+@asynccontextmanager
+async def _sealing(house: House) -> AsyncIterator[Sealer]:
+    sealer = make_sealer(house.database_url, _TIMEOUTS)
     try:
-        await connection.execute(
-            f"""
-            CREATE EXTENSION IF NOT EXISTS pg_trgm;
-            CREATE INDEX ON "{name}" (trace_id);
-            CREATE INDEX ON "{name}" (user_id, created_at);
-            CREATE INDEX ON "{name}" (module);
-            CREATE INDEX ON "{name}" USING gin (extra_data jsonb_path_ops);
-            CREATE INDEX ON "{name}" USING gin (message gin_trgm_ops);
-            """
-        )
-        await connection.execute(f'VACUUM (FREEZE, ANALYZE) "{name}"')
-        await connection.execute("UPDATE slices SET state = 'sealed' WHERE name = $1", name)
+        yield sealer
     finally:
-        await connection.close()
+        await sealer.database.close()

@@ -5,12 +5,11 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 
-from tests.integration.query.house import House, slice_name
-from tests.integration.query.sealing import seal
+from tests.integration.query.house import House
+from tests.integration.query.sealing import merge, seal
 
 LOGS = "/api/v1/logging/logs"
 FIRST_DAY = datetime(2026, 11, 20, tzinfo=UTC)
@@ -59,33 +58,11 @@ class World:
         await seal(self._house, day)
 
     async def _merge(self) -> None:
-        older, newer = self._unmerged.pop(self._chance.randrange(len(self._unmerged)))
-        for day in (older, newer):
-            if day in self._unsealed:
-                self._unsealed.remove(day)
-        connection = await asyncpg.connect(self._house.database_url)
-        try:
-            await connection.execute(_merging(older, newer))
-        finally:
-            await connection.close()
-
-
-def _merging(older: datetime, newer: datetime) -> str:
-    """One transaction, so that no reader sees the range without its rows."""
-    merged, one, other = f"{slice_name(older)}_2d", slice_name(older), slice_name(newer)
-    return f"""
-        BEGIN;
-        CREATE TABLE "{merged}" (LIKE app_logs INCLUDING DEFAULTS);
-        INSERT INTO "{merged}" SELECT * FROM "{one}" UNION ALL SELECT * FROM "{other}";
-        DROP TABLE "{one}";
-        DROP TABLE "{other}";
-        ALTER TABLE app_logs ATTACH PARTITION "{merged}"
-            FOR VALUES FROM ('{older.isoformat()}') TO ('{(newer + DAY).isoformat()}');
-        DELETE FROM slices WHERE name IN ('{one}', '{other}');
-        INSERT INTO slices (name, table_name, lower_bound, upper_bound)
-            VALUES ('{merged}', 'app_logs', '{older.isoformat()}', '{(newer + DAY).isoformat()}');
-        COMMIT;
-    """
+        days = self._unmerged.pop(self._chance.randrange(len(self._unmerged)))
+        hot = [day for day in days if day in self._unsealed]
+        await seal(self._house, *hot)
+        self._unsealed = [day for day in self._unsealed if day not in hot]
+        await merge(self._house, days)
 
 
 async def turn_all(

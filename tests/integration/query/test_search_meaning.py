@@ -143,6 +143,7 @@ async def test_a_query_finds_the_same_everywhere(
     async with open_house(database) as house:
         await house.fetch("DROP TABLE IF EXISTS app_logs_20261122, app_logs_20261123")
         await house.fetch("DELETE FROM slices")
+        await house.fetch("DELETE FROM slice_counts")
         rows = await add_both(house, logs)
         for query, scope in queries:
             condition = parse_log_query([("q", query)]).filters.condition()

@@ -1,9 +1,11 @@
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from libs.common.settings import CommonSettings, InstallationSettings, KafkaSettings
+from services.writer.settings import WriterSettings
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +24,31 @@ def test_settings_come_from_prefixed_variables(monkeypatch: pytest.MonkeyPatch) 
     assert settings.database_url.get_secret_value() == "postgresql://u:p@h/n"
     assert settings.listen_fd == 7
     assert KafkaSettings().bootstrap == "a:1,b:2"
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("5", 5), ("0.25", 0.25), ("PT5S", 5), ("00:00:05", 5), ("-1", None)]
+)
+def test_durations_are_seconds_or_iso_8601(
+    monkeypatch: pytest.MonkeyPatch, given: str, seconds: float | None
+) -> None:
+    monkeypatch.setenv("HEADWATER_DATABASE_URL", "postgresql://h/n")
+    monkeypatch.setenv("HEADWATER_SEAL_PERIOD", given)
+
+    if seconds is None:
+        with pytest.raises(ValidationError, match="seal_period"):
+            WriterSettings()
+    else:
+        assert WriterSettings().seal_period == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("given", ["soon", "nan", "inf", ""])
+def test_what_is_no_duration_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("HEADWATER_DATABASE_URL", "postgresql://h/n")
+    monkeypatch.setenv("HEADWATER_SEAL_PERIOD", given)
+
+    with pytest.raises(ValidationError, match="seal_period"):
+        WriterSettings()
 
 
 def test_a_password_does_not_show_when_settings_are_printed(

@@ -37,6 +37,15 @@ def test_a_hot_slice_holds_about_the_target(rate: float, width: timedelta) -> No
     assert width_for(rate, WIDEST_HOT) == width
 
 
+@pytest.mark.parametrize("seconds", [1, 5, 20, 600])
+def test_no_hot_slice_is_wider_than_the_widest(seconds: int) -> None:
+    meter = RateMeter(widest=timedelta(seconds=seconds))
+    assert meter.width() <= meter.widest
+    for at, count in ((0.0, 0), (5.0, 0), (10.0, 1_000_000)):
+        meter.feed(count, at)
+        assert timedelta(0) < meter.width() <= meter.widest
+
+
 def test_ahead_are_the_slice_of_now_and_the_next_ones() -> None:
     planned = plan_ahead(SliceMap(), NOON, MINUTE, 2)
     assert [bounds.lower.minute for bounds in planned] == [0, 1, 2]
