@@ -89,7 +89,7 @@ class House:
         return made.text
 
     async def add_logs(self, logs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Store and count logs, completed by defaults, in slices of a day that are made for them."""
+        """Store and count logs, completed by defaults; makes the slices (of a day) they need."""
         rows = [complete_log(log) for log in logs]
         connection = await asyncpg.connect(self.database_url)
         try:
