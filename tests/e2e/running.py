@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +91,12 @@ def wait_for(attempt: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def running_product(stack: Stack, run_folder: Path, template_database: str) -> Iterator[Product]:
+def running_product(
+    stack: Stack,
+    run_folder: Path,
+    template_database: str,
+    writer_settings: Mapping[str, str] | None = None,
+) -> Iterator[Product]:
     """Start the three processes on a database and a topic of their own; they have to end well."""
     name = f"product_{uuid4().hex[:8]}"
     folder = run_folder / name
@@ -117,7 +122,7 @@ def running_product(stack: Stack, run_folder: Path, template_database: str) -> I
             "HEADWATER_INGEST_INTERNAL_URL": f"http://127.0.0.1:{ingest_port}",
         },
     )
-    writer_environment = {"HEADWATER_HEALTH_PORT": str(writer_port)}
+    writer_environment = {"HEADWATER_HEALTH_PORT": str(writer_port), **(writer_settings or {})}
     processes = [
         ServiceProcess(spec, around)
         for spec in (

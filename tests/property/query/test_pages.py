@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from random import Random
 from uuid import UUID, uuid4
 
 import pytest
@@ -69,6 +70,39 @@ def test_turning_pages_visits_every_row_once_both_ways(rows: list[Place], limit:
     assert [row for page in reversed(back) for row in page] == newest_first[
         : limit * (len(forth) - 1)
     ]
+
+
+@given(
+    st.lists(places, unique=True, min_size=1, max_size=40),
+    st.integers(1, 7),
+    st.integers(0, 40),
+    st.randoms(use_true_random=False),
+)
+def test_rows_that_arrive_meanwhile_neither_hide_nor_repeat_any(
+    rows: list[Place], limit: int, known_count: int, chance: Random
+) -> None:
+    known, coming = rows[:known_count], rows[known_count:]
+    there = list(known)
+
+    def turn(ask: PageAsk) -> tuple[list[Place], dict[str, str | None]]:
+        page, edges = read(there, ask)
+        for _ in range(chance.randrange(len(coming) + 1)):
+            there.append(coming.pop())
+        return page, BOOK.cursors(ask, edges)
+
+    last, cursors = turn(BOOK.ask(limit, None))
+    forth = list(last)
+    while (cursor := cursors["next_cursor"]) is not None:
+        last, cursors = turn(BOOK.ask(limit, cursor))
+        forth += last
+    back = list(last)
+    while (cursor := cursors["prev_cursor"]) is not None:
+        page, cursors = turn(BOOK.ask(limit, cursor))
+        back = page + back
+    expected = sorted(known, key=key, reverse=True)
+    for seen in (forth, back):
+        assert seen == sorted(set(seen), key=key, reverse=True)
+        assert [row for row in seen if row in known] == expected
 
 
 @given(
