@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from headwater.home import Home, State, read_state, runs
+from headwater.invocation import own_command
 from headwater.settings import StackSettings
 from headwater.stack.errors import StackError
 from libs.common.kafka.connection import connection_options
@@ -40,7 +41,8 @@ def kafka_connection(home: Path) -> dict[str, Any]:
 def _check_runs(home: Path, state: State, address: str, variable: str) -> None:
     if not (address and runs(Home(home), state)):
         raise StackError(
-            f"nothing runs in {home}: start it with `headwater up --home {home}`, or set {variable}"
+            f"nothing runs in {home}: "
+            f"start it with `{own_command()} up --home {home}`, or set {variable}"
         )
 
 

@@ -42,7 +42,9 @@ def read_settings() -> "StackSettings":
 
 def up_line(home: Path) -> str:
     """Return the command that starts a home, for messages."""
-    return f"`headwater up --home {home}`"
+    from headwater.invocation import own_command  # noqa: PLC0415 - see the package
+
+    return f"`{own_command()} up --home {home}`"
 
 
 def fail(message: str) -> NoReturn:

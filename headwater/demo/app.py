@@ -1,6 +1,7 @@
 """What `headwater demo` does: make or read events, send them, say what became of them."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from headwater.demo.made_up import make_day
 from headwater.demo.sender import Outcome, send
 from headwater.demo.web.server import serve_demo
 from headwater.home import Home, State, read_state
+from headwater.invocation import own_command
 from libs.common.clock import SystemClock
 from libs.common.runtime import run_process
 
@@ -49,6 +51,9 @@ def run_demo(folder: Path | None, home: Path) -> None:
     for reason, count in outcome.rejected.most_common():
         typer.echo(f"{count} rejected: {reason}")
     typer.echo(f"read them at {state.console_url}/api/v1/logging/logs")
+    # as time goes by, the first of them leave the last 24 hours that are counted by default
+    since = f"{now - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    typer.echo(f"count them at {state.console_url}/api/v1/logging/logs/statistics?from={since}")
 
 
 def run_web_demo(port: int, home: Path) -> None:
@@ -69,5 +74,7 @@ def run_web_demo(port: int, home: Path) -> None:
 def _running(home: Path) -> State:
     state = read_state(Home(home))
     if not state.ready:
-        raise DemoFailed("Headwater is not running here; start it with `headwater up`")
+        raise DemoFailed(
+            f"nothing runs in {home}: start it with `{own_command()} up --home {home}`"
+        )
     return state

@@ -44,6 +44,8 @@ def read_folder(folder: Path, until: datetime) -> list[dict[str, Any]]:
     Each file ends at `until`, its gaps scaled so that it spans 24 hours. Raises DemoFailed where
     there is no such file.
     """
+    if not folder.is_dir():
+        raise DemoFailed(f"{folder} is no folder")
     files = sorted(folder.glob("*.log"))
     if not files:
         raise DemoFailed(f"{folder} holds no *.log files")

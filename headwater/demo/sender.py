@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from headwater.demo.errors import DemoFailed
+from headwater.invocation import own_command
 
 _ATTEMPTS = 20
 _LONGEST_WAIT_S = 30
@@ -52,4 +53,4 @@ def _post(client: httpx.Client, url: str, body: bytes) -> httpx.Response:
             raise DemoFailed(f"the gateway answered {answer.status_code}: {answer.text[:200]}")
         after = answer.headers.get("retry-after", "")
         time.sleep(min(float(after), _LONGEST_WAIT_S) if after.isdigit() else wait_s)
-    raise DemoFailed("the gateway cannot be reached; `headwater status` tells more")
+    raise DemoFailed(f"the gateway cannot be reached; `{own_command()} status` tells more")

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from headwater.home import Home, HomeInUse, read_state
+from headwater.invocation import own_command
 from headwater.preflight import find_lacks, inspect_machine
 from headwater.progress import (
     Listener,
@@ -154,12 +155,13 @@ async def _run_until_signal(
 def _tell_in_use(options: UpOptions, progress: Progress, reason: str) -> int:
     state = read_state(Home(options.home))
     if not state.ready:
-        progress.say(f"{reason}, and not ready: see `headwater status --home {options.home}`")
+        told = f"`{own_command()} status --home {options.home}`"
+        progress.say(f"{reason}, and not ready: see {told}")
         return FAILED
     if options.port is not None and not state.console_url.endswith(f":{options.port}"):
         progress.say(
             f"It is running already, at {state.console_url}: to change the port, first "
-            f"`headwater down --home {options.home}`"
+            f"`{own_command()} down --home {options.home}`"
         )
         return FAILED
     progress.ready(f"It is running already.\n{ready_text(state)}")

@@ -1,8 +1,9 @@
-"""What the user is told once everything runs. Pure."""
+"""What the user is told once everything runs."""
 
 import json
 
 from headwater.home import State
+from headwater.invocation import own_command
 
 READY = "Headwater is up."
 
@@ -19,7 +20,7 @@ def ready_text(state: State) -> str:
             f"  Ingest key   {state.ingest_key}",
             f"  API token    {state.api_token}",
             f"  Logs         {home}/logs",
-            f"  Stop         headwater down --home {home}",
+            f"  Stop         {own_command()} down --home {home}",
             "",
             "Post an event:",
             f"  {curl_line(state)}",

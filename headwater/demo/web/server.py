@@ -15,6 +15,7 @@ from headwater.administration import Administration
 from headwater.demo.errors import DemoFailed
 from headwater.demo.web.backend import ORDER_PATH, OrderBackend
 from headwater.home import State
+from headwater.invocation import own_command
 from libs.common.clock import SystemClock
 from libs.common.db.accounts import NewIngestKey
 from libs.common.db.engine import create_engine
@@ -76,7 +77,9 @@ async def _wait_until_known(client: httpx.AsyncClient, ingest_url: str, key: str
         if answer.status_code != httpx.codes.UNAUTHORIZED:
             return
         await asyncio.sleep(_KEY_PAUSE.total_seconds())
-    raise DemoFailed("the gateway does not take the page's key; `headwater status` tells more")
+    raise DemoFailed(
+        f"the gateway does not take the page's key; `{own_command()} status` tells more"
+    )
 
 
 def _app(backend: OrderBackend, settings: dict[str, str]) -> Starlette:
