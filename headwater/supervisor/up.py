@@ -77,6 +77,7 @@ async def run_stack(options: UpOptions, progress: Progress, stop: asyncio.Event)
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await stack.stop()
+            progress.say("Stopped.")
 
 
 async def _lose_home(home: Home, held: IO[str]) -> None:

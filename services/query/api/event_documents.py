@@ -2,11 +2,10 @@
 
 from datetime import datetime
 from typing import Any, Literal
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.query.api.log_documents import LogEntry
+from services.query.api.log_documents import Entry, LogEntry
 
 
 class LogEventEntry(LogEntry):
@@ -15,60 +14,27 @@ class LogEventEntry(LogEntry):
     kind: Literal["log"]
 
 
-class ExceptionEntry(BaseModel):
+class ExceptionEntry(Entry):
     """One occurrence of an exception."""
 
     kind: Literal["exception"]
-    created_at: datetime
-    id: UUID
-    received_at: datetime
-    application: str
-    environment: str | None
-    release: str | None
-    source: str
     level: str
     exception_type: str
     message: str
     stacktrace: list[Any] | None
     cause: list[Any] | None
-    trace_id: str | None
-    session_id: str | None
-    user_id: str | None
-    module: str | None
-    request_path: str | None
-    request_method: str | None
-    status_code: int | None
-    duration_ms: float | None
-    count: int
-    extra_data: dict[str, Any] | None
     is_resolved: bool
     resolved_at: datetime | None
     resolved_by: str | None
     resolution_notes: str | None
 
 
-class SampleEntry(BaseModel):
+class SampleEntry(Entry):
     """A slow request or query."""
 
     kind: Literal["request", "query"]
-    created_at: datetime
-    id: UUID
-    received_at: datetime
-    application: str
-    environment: str | None
-    release: str | None
-    source: str
     duration_ms: float
     statement: str | None
-    trace_id: str | None
-    session_id: str | None
-    user_id: str | None
-    module: str | None
-    request_path: str | None
-    request_method: str | None
-    status_code: int | None
-    count: int
-    extra_data: dict[str, Any] | None
 
 
 class Side(BaseModel):

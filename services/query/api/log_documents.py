@@ -29,10 +29,8 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-class LogEntry(BaseModel):
-    """One log."""
-
-    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
+class Entry(BaseModel):
+    """What events of all kinds have."""
 
     created_at: datetime
     id: UUID
@@ -41,8 +39,6 @@ class LogEntry(BaseModel):
     environment: str | None
     release: str | None
     source: str
-    level: str
-    message: str
     trace_id: str | None
     session_id: str | None
     user_id: str | None
@@ -53,6 +49,15 @@ class LogEntry(BaseModel):
     duration_ms: float | None
     count: int = Field(description="How many equal events the SDK folded into this one")
     extra_data: dict[str, Any] | None
+
+
+class LogEntry(Entry):
+    """One log."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _EXAMPLE})
+
+    level: str
+    message: str
 
 
 class LogPage(BaseModel):

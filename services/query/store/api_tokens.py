@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from libs.common.db.accounts import NewSecret, create_api_token, record_audit
 from libs.common.db.tables import ApiToken, User
 from services.query.domain.errors import NotFound
-from services.query.store.records import Record
+from services.query.store.records import Record, read_one
 
 _TOKEN = select(
     ApiToken.id,
@@ -53,13 +53,8 @@ class ApiTokenStore:
     async def revoke(self, token_id: str, actor: str) -> None:
         """End a token; once is enough. Raises NotFound."""
         async with self._engine.begin() as connection:
-            known = (
-                await connection.execute(
-                    select(ApiToken.revoked_at).where(ApiToken.id == token_id).with_for_update()
-                )
-            ).first()
-            if known is None:
-                raise NotFound("no such token")
+            statement = select(ApiToken.revoked_at).where(ApiToken.id == token_id)
+            known = await read_one(connection, statement, "token", for_update=True)
             if known.revoked_at is None:
                 await connection.execute(
                     update(ApiToken)

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.common.db.accounts import record_audit
 from libs.common.db.tables import DeadLetter
-from services.query.domain.errors import LetterDecided, NotFound
+from services.query.domain.errors import LetterDecided
 from services.query.domain.pages import PageAsk, PageEdges
 from services.query.store.paging import read_page
-from services.query.store.records import Record
+from services.query.store.records import Record, read_one
 
 STUCK_AFTER = timedelta(minutes=1)
 """A replay that nobody finished for so long may be tried again: it is stored once either way."""
@@ -121,8 +121,4 @@ async def _read(
     connection: AsyncConnection, letter_id: UUID, *, for_update: bool = False
 ) -> Record:
     statement = select(*_COLUMNS, DeadLetter.payload).where(DeadLetter.id == letter_id)
-    found = await connection.execute(statement.with_for_update() if for_update else statement)
-    row: Record | None = found.first()
-    if row is None:
-        raise NotFound("no such dead letter")
-    return row
+    return await read_one(connection, statement, "dead letter", for_update=for_update)

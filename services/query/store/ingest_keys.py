@@ -16,7 +16,7 @@ from libs.common.db.accounts import (
 from libs.common.db.tables import IngestKey
 from services.query.domain.errors import InvalidDocument, NotFound
 from services.query.domain.etags import check_if_match
-from services.query.store.records import Record
+from services.query.store.records import Record, read_one
 
 _KEY = select(
     IngestKey.id,
@@ -87,8 +87,4 @@ class IngestKeyStore:
 
 async def _read(connection: AsyncConnection, key_id: str, *, for_update: bool = False) -> Record:
     statement = _KEY.where(IngestKey.id == key_id)
-    found = await connection.execute(statement.with_for_update() if for_update else statement)
-    row: Record | None = found.first()
-    if row is None:
-        raise NotFound("no such ingest key")
-    return row
+    return await read_one(connection, statement, "ingest key", for_update=for_update)

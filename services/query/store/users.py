@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.common.db.accounts import record_audit
 from libs.common.db.tables import User
-from services.query.domain.errors import EmailTaken, LastAdmin, NotFound
+from services.query.domain.errors import EmailTaken, LastAdmin
 from services.query.domain.etags import check_if_match
 from services.query.domain.pages import PageAsk, PageEdges
 from services.query.store.accounts import revoke_sessions
 from services.query.store.paging import read_page
-from services.query.store.records import Record
+from services.query.store.records import Record, read_one
 
 _USER = select(
     User.id,
@@ -136,8 +136,4 @@ def _translated(error: IntegrityError) -> Exception:
 
 async def _read(connection: AsyncConnection, user_id: UUID, *, for_update: bool = False) -> Record:
     statement = _USER.where(User.id == user_id)
-    found = await connection.execute(statement.with_for_update() if for_update else statement)
-    row: Record | None = found.first()
-    if row is None:
-        raise NotFound("no such user")
-    return row
+    return await read_one(connection, statement, "user", for_update=for_update)

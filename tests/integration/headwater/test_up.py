@@ -135,7 +135,7 @@ def test_another_home_beside_it_until_sigterm(running: Installation, run_folder:
         other.command("down")
     assert process.returncode == 0, told
     assert "Headwater is up." in told
-    assert told.endswith("Stopping ...\n")
+    assert told.endswith("Stopping ...\nStopped.\n")
     assert all_gone(pids)
     assert find_leftovers(other.path / "run") == []
     assert running.status()["ready"]

@@ -15,8 +15,7 @@ import pytest
 from services.query.consumer import TailHub
 from tests.integration.query.house import House, open_house
 from tests.integration.query.rows import add_events
-from tests.integration.query.tailing import TAIL, Feed, feeding, log_row, opened_hub, watch
-from tests.stack import Stack
+from tests.integration.query.tailing import TAIL, Feed, log_row, watch
 
 LOGGING = "/api/v1/logging"
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
@@ -63,18 +62,6 @@ CASES = {
 }
 STREAMS = {f"{LOGGING}/logs/tail"}
 SUBJECTS = [[], [("shop", "43")], [("blog", "42")], [("shop", "42 ")], [("shop", "%")]]
-
-
-@pytest.fixture
-async def feed(stack: Stack, telemetry: str) -> AsyncIterator[Feed]:
-    async with feeding(stack.kafka_connection, telemetry) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def hub(stack: Stack, telemetry: str) -> AsyncIterator[TailHub]:
-    async with opened_hub(stack.kafka_connection, telemetry) as opened:
-        yield opened
 
 
 @pytest.fixture

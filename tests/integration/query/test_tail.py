@@ -14,7 +14,6 @@ from tests.integration.query.tailing import (
     TAIL,
     Feed,
     exception_row,
-    feeding,
     log_row,
     opened_hub,
     query_row,
@@ -29,27 +28,9 @@ QUICK = {
 
 
 @pytest.fixture
-async def feed(stack: Stack, telemetry: str) -> AsyncIterator[Feed]:
-    async with feeding(stack.kafka_connection, telemetry) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def hub(stack: Stack, telemetry: str) -> AsyncIterator[TailHub]:
-    async with opened_hub(stack.kafka_connection, telemetry) as opened:
-        yield opened
-
-
-@pytest.fixture
 async def house(database: str, hub: TailHub) -> AsyncIterator[House]:
     async with open_house(database, hub, **QUICK) as opened:
         yield opened
-
-
-@pytest.fixture
-async def admin(house: House) -> AsyncIterator[httpx.AsyncClient]:
-    async with house.client(await house.token("admin@example.com", "admin")) as made:
-        yield made
 
 
 async def test_events_come_as_they_are_accepted(admin: httpx.AsyncClient, feed: Feed) -> None:

@@ -9,7 +9,7 @@ import asyncpg
 
 from libs.common.clock import SettableClock
 from libs.common.db.engine import Timeouts
-from libs.common.events import LogRow, columns
+from libs.common.events import columns
 from libs.common.telemetry.metrics import Metrics
 from services.writer.domain.counting import SliceCounts, count_rows
 from services.writer.domain.slicing import Bounds, SliceMap
@@ -20,12 +20,11 @@ from services.writer.store.counts import add_slice_counts
 from services.writer.store.failpoints import Failpoint
 from services.writer.store.sealing import SEALING_SESSION, SEALING_TIMEOUTS
 from services.writer.store.slices import attach_slice, read_map
-from tests.integration.writer.running import log_row
+from tests.integration.writer.running import AnyRow, log_row
 
 PAST = datetime(2026, 11, 23, 10, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 GRACE = timedelta(minutes=2)
-COLUMNS = columns(LogRow)
 
 
 def make_sealer(
@@ -42,13 +41,17 @@ def make_sealer(
 
 
 async def add_rows(
-    connection: asyncpg.Connection, rows: Sequence[LogRow], known: SliceMap | None = None
+    connection: asyncpg.Connection,
+    rows: Sequence[AnyRow],
+    known: SliceMap | None = None,
+    table: str = "app_logs",
 ) -> None:
-    """Store rows and count them, as the writer does."""
+    """Store rows of one kind and count them, as the writer does."""
+    names = columns(type(rows[0]))
     async with connection.transaction():
-        slices = known or await read_map(connection, "app_logs")
-        records = [tuple(getattr(row, name) for name in COLUMNS) for row in rows]
-        await connection.copy_records_to_table("app_logs", records=records, columns=COLUMNS)
+        slices = known or await read_map(connection, table)
+        records = [tuple(getattr(row, name) for name in names) for row in rows]
+        await connection.copy_records_to_table(table, records=records, columns=names)
         counts: SliceCounts = {}
         # the map may be older than a merge, as the writer's may
         count_rows(slices, {0: records[::2], 1: records[1::2]}, counts)

@@ -4,7 +4,6 @@ import asyncio
 import random
 import signal
 import sys
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
@@ -49,22 +48,9 @@ from tests.integration.writer.sealed import (
 from tests.stack import Stack
 
 ALL = "SELECT id FROM app_logs ORDER BY created_at, id"
+INDEX_COUNT = sum(i.table is not None and i.table.name == "app_logs" for i in sealed_only_indexes())
+"""Of the indexes that sealing builds on a slice of logs."""
 ATTACHED = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'app_logs'::regclass"
-
-
-@pytest.fixture
-async def connection(database: str) -> AsyncIterator[asyncpg.Connection]:
-    await apply_index_policy(database, eager=False)
-    made = await asyncpg.connect(database)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def sealer(database: str) -> AsyncIterator[Sealer]:
-    made = make_sealer(database)
-    yield made
-    await made.database.close()
 
 
 async def add_sealed(
@@ -90,7 +76,7 @@ async def check_merged(connection: asyncpg.Connection, merge: Merge) -> None:
     leaves = "SELECT count(*) FROM pg_class WHERE relname ~ '^app_logs_\\d' AND relkind = 'r'"
     assert await connection.fetchval(leaves) == 1
     # the parent's indexes were taken over, none was built a second time
-    wanted = len(sealed_only_indexes_of_logs()) + await connection.fetchval(
+    wanted = INDEX_COUNT + await connection.fetchval(
         "SELECT count(*) FROM pg_index WHERE indrelid = 'app_logs'::regclass"
     )
     indexes = "SELECT count(*) FROM pg_indexes WHERE tablename = $1"
@@ -103,10 +89,6 @@ async def check_merged(connection: asyncpg.Connection, merge: Merge) -> None:
     options = "SELECT reloptions FROM pg_class WHERE relname = $1"
     assert await connection.fetchval(options, merge.name) is None
     await check_counts(connection)
-
-
-def sealed_only_indexes_of_logs() -> list[object]:
-    return [i for i in sealed_only_indexes() if i.table is not None and i.table.name == "app_logs"]
 
 
 async def test_neighbours_become_one_slice_and_that_one_merges_again(
@@ -160,15 +142,22 @@ async def add_sealed_after(connection: asyncpg.Connection, sealer: Sealer) -> Me
     return merge_of("app_logs", await read_parts(connection, "app_logs"))
 
 
-@pytest.mark.parametrize("step", [*SEALING_STEPS, *MERGING_STEPS])
+@pytest.mark.parametrize(
+    "failpoint",
+    [
+        *(f"{step}:kill" for step in (*SEALING_STEPS, *MERGING_STEPS)),
+        f"seal_built:kill:{INDEX_COUNT}",  # the last index, and nobody is told yet
+        f"seal_built:kill:{INDEX_COUNT + 3}",  # in the second slice
+    ],
+)
 async def test_a_process_that_is_killed_at_any_step_is_followed_by_another(
-    database: str, connection: asyncpg.Connection, step: str
+    database: str, connection: asyncpg.Connection, failpoint: str
 ) -> None:
     for number in range(4):
         await add_slice(connection, PAST + number * HOUR, 30)
     before = await connection.fetch(ALL)
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.integration.writer.sealed", database, f"{step}:kill")
+        *(sys.executable, "-m", "tests.integration.writer.sealed", database, failpoint)
     )
     async with asyncio.timeout(60):
         assert await process.wait() == -signal.SIGKILL
@@ -354,7 +343,6 @@ async def test_eager_indexes_are_taken_over_by_a_merged_slice(
 async def test_a_running_writer_stores_late_rows_into_slices_that_were_merged(
     stack: Stack, database: str, telemetry: str
 ) -> None:
-    await apply_index_policy(database, eager=False)
     days = [PAST - number * timedelta(days=1) for number in range(4)]
     follower = make_sealer(database, merge_from_count=1)
     async with (

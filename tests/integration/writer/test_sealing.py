@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,15 +13,17 @@ from libs.common.clock import SettableClock
 from libs.common.db.engine import Timeouts
 from libs.common.db.migrate import apply_index_policy, sealed_only_indexes
 from libs.common.ids import new_uuid7
+from services.writer.domain.merging import merge_of
 from services.writer.domain.slicing import Bounds
 from services.writer.jobs.sealer import Sealer
+from services.writer.store.merging import read_parts
 from services.writer.store.sealing import (
     build,
     leaf_index_name,
     missing_indexes,
 )
-from services.writer.store.slices import attach_slice
-from tests.integration.writer.running import log_row
+from services.writer.store.slices import TABLES, attach_slice
+from tests.integration.writer.running import AnyRow, exception_row, log_row, sample_row
 from tests.integration.writer.sealed import (
     GRACE,
     HOUR,
@@ -32,21 +34,6 @@ from tests.integration.writer.sealed import (
 )
 
 WANTED = [i for i in sealed_only_indexes() if i.table is not None and i.table.name == "app_logs"]
-
-
-@pytest.fixture
-async def connection(database: str) -> AsyncIterator[asyncpg.Connection]:
-    await apply_index_policy(database, eager=False)
-    made = await asyncpg.connect(database)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def sealer(database: str) -> AsyncIterator[Sealer]:
-    made = make_sealer(database)
-    yield made
-    await made.database.close()
 
 
 async def state_of(connection: asyncpg.Connection, leaf: str) -> str:
@@ -206,32 +193,49 @@ async def test_late_rows_during_and_after_sealing_are_kept_and_found(
     assert await connection.fetchval(found) == count
 
 
-async def test_a_slice_of_the_largest_random_values_is_sealed(
+async def test_slices_of_the_largest_random_values_are_sealed_and_merged(
     connection: asyncpg.Connection, sealer: Sealer
 ) -> None:
-    leaf = await add_slice(connection, PAST, 0)
     source = random.Random(7)
 
     def text(size: int) -> str:
         return "".join(chr(source.randrange(0x4E00, 0x9FFF)) for _ in range(size // 3))
 
-    largest: dict[str, Any] = {
-        "message": text(32 * 1024),
-        "trace_id": text(256),
-        "user_id": text(256),
-        "session_id": text(256),
-        "module": text(256),
-        "source": text(256),
-        "request_path": text(2_000),
-    }
-    rows = []
-    for number in range(20):
-        moment = PAST + number * timedelta(seconds=1)
-        extra = '{"' + text(300) + '": "' + text(60_000) + '"}'
-        rows.append(log_row(moment, id=new_uuid7(moment), extra_data=extra, **largest))
-    await add_rows(connection, rows)
-    assert await sealer.round() == 1
-    await check_sealed(connection, leaf, 20)
+    def shared(moment: datetime) -> dict[str, Any]:
+        return {
+            "id": new_uuid7(moment),
+            "trace_id": text(256),
+            "user_id": text(256),
+            "session_id": text(256),
+            "module": text(256),
+            "source": text(256),
+            "request_path": text(2_000),
+            "extra_data": '{"' + text(300) + '": "' + text(60_000) + '"}',
+        }
+
+    moments = [PAST + hours * HOUR + n * timedelta(seconds=1) for hours in (0, 1) for n in range(8)]
+    for table in TABLES:
+        for hours in (0, 1):
+            lower = PAST + hours * HOUR
+            await attach_slice(connection, table, Bounds(lower, lower + HOUR))
+    logs = [log_row(moment, **shared(moment), message=text(32 * 1024)) for moment in moments]
+    exceptions = [
+        exception_row(m, **shared(m), message=text(32 * 1024), exception_type=text(512))
+        for m in moments
+    ]
+    samples = [
+        sample_row(moment, **shared(moment), statement=text(32 * 1024)) for moment in moments
+    ]
+    kinds: tuple[Sequence[AnyRow], ...] = (logs, exceptions, samples)
+    for table, rows in zip(TABLES, kinds, strict=True):
+        await add_rows(connection, rows, table=table)
+    assert await sealer.round() == 2 * len(TABLES)
+    for table in TABLES:
+        merge = merge_of(table, await read_parts(connection, table))
+        await sealer.merger.merge(await sealer.database.connect(), merge)
+        assert await state_of(connection, merge.name) == "sealed"
+        assert await missing_indexes(connection, merge.name) == []
+        assert await connection.fetchval(f'SELECT count(*) FROM "{merge.name}"') == len(moments)
 
 
 async def test_one_seals_at_a_time_and_the_next_takes_over(

@@ -1,19 +1,39 @@
-"""The documented shape of a log is the shape that is answered."""
+"""The documented shape of an event is the shape that is answered."""
 
 from typing import Any
 
-from libs.common.db.tables import AppLog
-from services.query.api.log_documents import LogEntry
+import msgspec
+import pytest
+
+from services.query.api.event_documents import ExceptionEntry, LogEventEntry, SampleEntry
+from services.query.api.log_documents import Entry, LogEntry
 from services.query.api.log_parameters import FILTER_PARAMETERS, PAGE_PARAMETERS
 from services.query.domain.log_filters import COLUMNS, RANGES, parse_log_query
-from services.query.store.kinds import LogItem
+from services.query.store.kinds import (
+    EXCEPTION_EVENTS,
+    LOG_EVENTS,
+    LOGS,
+    SAMPLE_EVENTS,
+    Kind,
+)
 from services.query.store.log_conditions import extra_documents
 
 
-def test_the_three_lists_of_columns_agree() -> None:
-    columns = [column.name for column in AppLog.__table__.c]
-    assert list(LogItem.__struct_fields__) == columns
-    assert list(LogEntry.model_fields) == columns
+@pytest.mark.parametrize(
+    ("kind", "entry"),
+    [
+        (LOGS, LogEntry),
+        (LOG_EVENTS, LogEventEntry),
+        (EXCEPTION_EVENTS, ExceptionEntry),
+        (SAMPLE_EVENTS, SampleEntry),
+    ],
+)
+def test_the_three_lists_of_columns_agree(kind: Kind, entry: type[Entry]) -> None:
+    columns = [column.name for column in kind.table.c]
+    info: Any = msgspec.inspect.type_info(kind.item)
+    assert [field.name for field in info.fields] == columns
+    tag = set() if info.tag is None else {info.tag_field}
+    assert set(entry.model_fields) == set(columns) | tag
 
 
 def test_every_documented_parameter_is_read() -> None:
