@@ -3,7 +3,8 @@
 A route that nobody thought of here fails the test: it has to be put into one of the two lists.
 """
 
-from collections.abc import AsyncIterator, Iterator
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -28,6 +29,11 @@ FOR_USERS = {
     ("get", "/api/v1/logging/traces/{trace_id}"),
     ("post", "/api/v1/logging/logs/export"),
 }
+HIDDEN = {
+    *("/", "/docs", "/docs/docs.css", "/docs/docs.js", "/openapi.json"),
+    *("/healthz", "/readyz", "/metrics"),
+}
+"""Routes that the document does not name: anybody may read them."""
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/api/v1/auth/password"): {
         "current_password": "not the password",
@@ -40,6 +46,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/api/v1/logging/logs/export"): {"format": "csv"},
     ("post", "/api/v1/admin/api-tokens"): {"user_id": str(uuid4()), "name": "n"},
 }
+HEADERS = {"if-match": "*", "content-type": "application/json"}
 REFUSALS = {"anonymous": {401}, "invalid": {401}, "user": {403}}
 
 
@@ -58,14 +65,40 @@ def routes(house: House) -> Iterator[tuple[str, str]]:
 async def call(
     client: httpx.AsyncClient, method: str, path: str, identity: str | None = None
 ) -> httpx.Response:
+    body = BODIES.get((method, path))
+    return await call_with(client, method, path, json.dumps(body) if body else None, identity)
+
+
+async def call_with(
+    client: httpx.AsyncClient,
+    method: str,
+    path: str,
+    body: str | None,
+    identity: str | None = None,
+) -> httpx.Response:
+    """Call a route with ids of its kind filled in."""
     filled = path
     for name in ("log_id", "user_id", "letter_id"):
         filled = filled.replace(f"{{{name}}}", identity or str(uuid4()))
     for name in ("key_id", "token_id", "trace_id"):
         filled = filled.replace(f"{{{name}}}", "unknown")
     assert "{" not in filled, f"{path}: a new kind of id"
-    body = BODIES.get((method, path))
-    return await client.request(method, filled, json=body, headers={"if-match": "*"})
+    return await client.request(method, filled, content=body, headers=HEADERS)
+
+
+def served_paths(some_routes: Sequence[Any]) -> Iterator[str]:
+    """Return the paths that are really served, those of included routers too."""
+    for route in some_routes:
+        router = getattr(route, "original_router", None)
+        if router is None:
+            yield route.path
+        else:
+            yield from served_paths(router.routes)
+
+
+def test_what_is_no_part_of_the_document_shows_nothing(house: House) -> None:
+    documented = set(house.api.openapi()["paths"])
+    assert set(served_paths(house.api.routes)) - documented == HIDDEN
 
 
 async def test_every_route_refuses_who_may_not(house: House) -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from libs.common.clock import Clock
 from services.query.api.access import COOKIE, V1, Access, SignedIn
+from services.query.api.documents import Document
 from services.query.api.login_gate import MAX_PASSWORD_LENGTH, LoginGate, PasswordHashing
 from services.query.domain.errors import InvalidCredentials
 from services.query.settings import QuerySettings
@@ -20,11 +21,10 @@ _COOKIE_BYTES = 32
 NewPassword = Annotated[str, Field(min_length=MIN_PASSWORD_LENGTH, max_length=MAX_PASSWORD_LENGTH)]
 
 
-class LoginBody(BaseModel):
+class LoginBody(Document):
     """What a login sends."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {"email": "admin@example.com", "password": "correct horse battery staple"}
         },
@@ -34,10 +34,8 @@ class LoginBody(BaseModel):
     password: str
 
 
-class PasswordBody(BaseModel):
+class PasswordBody(Document):
     """A change of the own password."""
-
-    model_config = ConfigDict(extra="forbid")
 
     current_password: str
     new_password: NewPassword

@@ -4,7 +4,15 @@ from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 from fastapi import Header, Path, Query, Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from libs.common.access_names import EMAIL, EMAIL_MAX_LENGTH, NAME_MAX_LENGTH, PRINTABLE
 from libs.common.http.paging import DEFAULT_LIMIT, MAX_LIMIT
@@ -35,6 +43,24 @@ class Document(BaseModel):
     """What a client sends: unknown fields are refused by name."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_unicode(cls, given: object) -> object:
+        """Refuse half a surrogate pair: JSON can write it, neither UTF-8 nor PostgreSQL can."""
+        waiting = [given]
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, str):
+                try:
+                    part.encode()
+                except UnicodeEncodeError as error:
+                    raise ValueError("text that is not Unicode") from error
+            elif isinstance(part, dict):
+                waiting += [*part, *part.values()]
+            elif isinstance(part, list):
+                waiting += part
+        return given
 
 
 class ListAsk(Document):

@@ -33,7 +33,6 @@ class ExportBody(Document):
     """What is exported, and how."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {
                 "format": "ndjson",
