@@ -19,6 +19,7 @@ KINDS = ("log", "exception", "request", "query")
 DEFAULT_KINDS = ("log", "exception")
 
 _encoder = msgspec.json.Encoder()
+_BLANKS = bytes.maketrans(b"\r\n", b"  ")
 _DOCUMENTS = {"extra_data", "stacktrace", "cause"}
 _UNRESOLVED = {
     "is_resolved": False,
@@ -123,7 +124,12 @@ def encode_row(row: Any) -> bytes:
 
 
 def frame(name: str, data: bytes, mark: Mark | None) -> bytes:
-    """Return one server-sent event; JSON holds no line break, so it is one line of data."""
+    """Return one server-sent event: one line of data.
+
+    Clients' own JSON may have line breaks, but only between its tokens, where a blank is as good.
+    """
+    if b"\n" in data or b"\r" in data:
+        data = data.translate(_BLANKS)
     position = b"" if mark is None else b"id: " + encode_mark(mark).encode() + b"\n"
     return b"event: " + name.encode() + b"\n" + position + b"data: " + data + b"\n\n"
 

@@ -46,6 +46,17 @@ def watcher(**changes: Any) -> Watcher:
     return Watcher(**values)
 
 
+@pytest.mark.parametrize("breaks", ["\n", "\r\n", "\r", "\n\n\n", ""])
+def test_an_event_is_one_line_however_its_json_was_written(breaks: str) -> None:
+    extra = f'{{{breaks}"a":{breaks} ["\\n",{breaks}"event: end\\r\\n"]{breaks}}}'
+    row = log_row("pretty\r\nprinted", extra_data=extra)
+    everything = watcher()
+    everything.offer(Burst([TailRecord(0, 5, 2_000, [row])], START))
+    ((name, data, _),) = shown(everything.take())
+    assert (name, data["message"]) == ("event", "pretty\r\nprinted")
+    assert data["extra_data"] == {"a": ["\n", "event: end\r\n"]}
+
+
 def test_a_slow_reader_is_told_how_many_it_lost_where_it_lost_them() -> None:
     slow = watcher(most_frames=3)
     slow.offer(Burst([record(0, 0, "a", "b", "c", "d", "e")], START))
