@@ -59,7 +59,10 @@ def turn_all(product: Product, ask: dict[str, str], side: str) -> tuple[list[str
     seen: list[str] = []
     turn = dict(ask)
     while True:
-        page = product.query.get(LOGS, params=turn).json()
+        answer = product.query.get(LOGS, params=turn)
+        if answer.status_code == 503:
+            continue  # a busy machine: try again, as the answer says
+        page = answer.json()
         ids = [item["id"] for item in page["items"]]
         seen = seen + ids if side == "next_cursor" else ids + seen
         if page[side] is None:

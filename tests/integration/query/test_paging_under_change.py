@@ -72,7 +72,10 @@ async def turn_all(
     found: list[str] = []
     turn = dict(ask)
     while True:
-        page = (await client.get(LOGS, params=turn)).json()
+        answer = await client.get(LOGS, params=turn)
+        if answer.status_code == 503:
+            continue  # a busy machine: try again, as the answer says
+        page = answer.json()
         messages = [item["message"].split()[0] for item in page["items"]]
         found = found + messages if side == "next_cursor" else messages + found
         if page[side] is None:
