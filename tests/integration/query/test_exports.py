@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -148,6 +149,23 @@ async def test_as_many_exports_run_as_may(impatient: House) -> None:
         for _ in range(2):
             assert (await client.post(EXPORT, json={"format": "pdf"})).status_code == 422
         assert (await export(client, format="ndjson", filters={"level": "ERROR"})).text == ""
+
+
+async def test_memory_is_flat_however_much_is_exported(
+    house: House, admin: httpx.AsyncClient
+) -> None:
+    await house.add_logs({"message": "x" * 20_000, "created_at": NOON} for _ in range(3_000))
+    received = 0
+    tracemalloc.start()
+    try:
+        async with admin.stream("POST", EXPORT, json={"format": "ndjson"}) as answer:
+            async for piece in answer.aiter_raw():
+                received += len(piece)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert received > 60_000_000
+    assert peak < received // 2  # a page at a time, and what the socket has not taken yet
 
 
 async def test_exports_are_in_the_audit_log(house: House, admin: httpx.AsyncClient) -> None:

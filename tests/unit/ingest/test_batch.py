@@ -1,6 +1,7 @@
 """From a body to a verdict."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -224,6 +225,35 @@ def test_long_texts_are_cut_at_a_character_and_marked() -> None:
     assert len((row.request_path or "").encode()) <= 2_000
     assert row.release == "ü" * 128
     assert set(extra_of(row)["_truncated"]) == {"message", "module", "request_path"}
+
+
+@pytest.mark.parametrize("text", ["é", "中", "🛒", "a\u0301"])
+def test_every_cap_counts_bytes(text: str) -> None:
+    """A text of any characters fits where its cap says so, and PostgreSQL's indexes take it."""
+    ids = dict.fromkeys(("source", "trace_id", "session_id", "user_id", "module"), text * 300)
+    shared = {**ids, "request_path": text * 2_000, "request_method": text * 300}
+    body = body_of(
+        log_event(text * 33_000, **shared),
+        {"kind": "exception", "exception": {"type": text * 600, "value": text * 33_000}, **shared},
+        {"kind": "query", "statement": text * 33_000, "duration_ms": 900.0, **shared},
+        release=text * 300,
+        environment=text * 300,
+    )
+    limits = replace(BatchLimits(), event_bytes=1024 * 1024)
+    record = read(body, limits=limits).record
+    (log,), (exception,), (sample,) = record.logs, record.exceptions, record.samples
+    caps = {**dict.fromkeys((*ids, "release", "environment"), 256), "request_path": 2_000}
+    longest = [
+        *((row, name, cap) for row in (log, exception, sample) for name, cap in caps.items()),
+        (log, "message", 32 * 1024),
+        (exception, "message", 32 * 1024),
+        (exception, "exception_type", 512),
+        (sample, "statement", 32 * 1024),
+    ]
+    for row, name, cap in longest:
+        kept = getattr(row, name)
+        assert cap - 4 < len(kept.encode()) <= cap, (row.__class__.__name__, name)
+        assert text.startswith(kept[-1]) or text.endswith(kept[-1]), name
 
 
 def test_secrets_are_redacted_wherever_they_are() -> None:
