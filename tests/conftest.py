@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import structlog
 
 from tests.stack import (
     Stack,
@@ -17,6 +18,14 @@ from tests.stack import (
     run_on_server,
     unique_telemetry,
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> None:
+    """Show errors without local variables: with all of them one takes seconds to write."""
+    *others, _ = structlog.get_config()["processors"]
+    shown = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*others, shown])
 
 
 @pytest.fixture(scope="session")

@@ -164,12 +164,12 @@ class LogExportStore:
                     return False
         return count < _PAGE_ROWS
 
-    async def _at_most(self, bounds: Window) -> int | None:
-        """Return the rows of all slices that the range touches; None where one was not counted."""
+    async def _at_most(self, bounds: Window) -> int:
+        """Return the rows of all slices that the range touches; one without counts has none."""
         statement = (
-            select(func.sum(SliceCount.row_count), func.bool_or(SliceCount.row_count.is_(None)))
+            select(func.coalesce(func.sum(SliceCount.row_count), 0))
             .select_from(Slice)
-            .outerjoin(SliceCount, SliceCount.slice_name == Slice.name)
+            .join(SliceCount, SliceCount.slice_name == Slice.name)
             .where(
                 Slice.table_name == AppLog.__tablename__,
                 Slice.lower_bound < bounds.upper,
@@ -177,8 +177,7 @@ class LogExportStore:
             )
         )
         async with self._engine.connect() as connection:
-            total, is_unknown = (await connection.execute(statement)).one()
-        return None if is_unknown or total is None else int(total)
+            return int((await connection.execute(statement)).scalar_one())
 
 
 def _may_pass(error: DBAPIError | OSError) -> bool:

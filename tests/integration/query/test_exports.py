@@ -151,6 +151,28 @@ async def test_as_many_exports_run_as_may(impatient: House) -> None:
         assert (await export(client, format="ndjson", filters={"level": "ERROR"})).text == ""
 
 
+async def test_where_counting_takes_too_long_admins_are_told_the_most(database: str) -> None:
+    async with open_house(database, export_count_budget=timedelta(0)) as opened:
+        own = {"user_id": "42", "created_at": NOON}
+        await opened.add_logs([own, own, {"created_at": NOON - timedelta(days=3)}])
+        connection = await asyncpg.connect(database)
+        tomorrow = NOON.replace(hour=0) + timedelta(days=1)
+        await opened.add_slice(connection, tomorrow, tomorrow + timedelta(days=1))  # made ahead
+        await connection.close()
+        token = await opened.token("admin@example.com", "admin")
+        filters = {"user_id": "42", "from": (NOON - timedelta(days=1)).isoformat()}
+        async with opened.client(token) as client:
+            whole = await export(client, format="ndjson")
+            part = await export(client, format="ndjson", filters=filters)
+        assert (len(ids(whole)), whole.headers["x-headwater-rows-at-most"]) == (3, "3")
+        assert (len(ids(part)), part.headers["x-headwater-rows-at-most"]) == (2, "2")
+        assert "x-headwater-rows" not in whole.headers
+        token = await opened.token("jane@example.com", "user", [("shop", "42")])
+        async with opened.client(token) as jane:
+            hidden = await export(jane, format="ndjson")
+        assert (len(ids(hidden)), "x-headwater-rows-at-most" in hidden.headers) == (2, False)
+
+
 async def test_memory_is_flat_however_much_is_exported(
     house: House, admin: httpx.AsyncClient
 ) -> None:
