@@ -3,7 +3,7 @@
     --seeds N        how many seeds, one full run each (1)
     --rows 8,23,R    only these rows
     --list           show the rows and end
-    --broken         play the two broken writers instead: the oracle has to find both
+    --broken         play the broken writers instead: the oracle has to find each
     --results FILE   write the table there (Markdown; JSON beside it)
 
 Exits 0 only when every row is as it should be. The folder with all logs stays when one is not.
