@@ -95,14 +95,8 @@ class RawRedactor:
                 # A call for every hit would cost as much as finding it, so the commonest shape is
                 # dealt with here: a key that is known to hold a secret, and a text under it.
                 # One search back for each text that ends so, hence linear over the body.
-                if body[stop : stop + 3] == _KEY_AND_TEXT:
-                    opening = start - 1
-                    if body[opening] != _QUOTE:
-                        opening = body.rfind(b'"', done, start)
-                    is_known = opening >= done and body[opening:stop] in masked_keys
-                else:
-                    is_known = False
-                if is_known:
+                opening = body.rfind(b'"', done, start) if body[stop : stop + 3] == b'":"' else -1
+                if opening >= 0 and body[opening:stop] in masked_keys:
                     begin = stop + 3
                     resume = body.find(b'"', begin)
                     value = body[begin:resume]
@@ -113,10 +107,11 @@ class RawRedactor:
                         done = resume
                         counted.append("name")
                 else:
-                    if stop - 1 > token[1]:
-                        patch = self._patch(body, start, stop, counted)
-                    else:
-                        patch = self._patch_again(body, token, (start, stop), counted)
+                    patch = (
+                        self._patch(body, start, stop, counted)
+                        if stop - 1 > token[1]
+                        else self._patch_again(body, token, (start, stop), counted)
+                    )
                     if patch is None:
                         break
                     cuts, resume, token = patch
