@@ -15,8 +15,10 @@ from libs.common.events.records import BatchHeader
 from libs.common.ids import batch_key, new_uuid7
 from services.ingest.domain.client_events import (
     ClientBatch,
+    ClientEvent,
     cap_texts,
     event_decoder,
+    events_decoder,
 )
 from services.ingest.domain.envelope import read_envelope
 from services.ingest.domain.keys import IngestKeyRecord
@@ -34,6 +36,8 @@ from services.ingest.domain.rows import BatchFacts, NeedsRepair, RowMaker
 RedactText = Callable[[str, Counter[str]], str]
 
 _SDK_BYTES = 512
+_EVENTS_AT_ONCE = 32
+"""Decoded by one call; few enough for their objects to be rows and gone while they are in cache."""
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -121,14 +125,18 @@ def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Re
     skipped = slow | rejected.keys()
     for position, patched in redacted.patched.items():
         envelope.events[position] = msgspec.Raw(patched)
-    decode, add = event_decoder.decode, maker.add
-    for position, raw in enumerate(envelope.events):
-        if position not in skipped:
-            try:
-                add(decode(raw), position)
-            except (NeedsRepair, *_UNDECODABLE):
+    positions: Sequence[int] = range(len(envelope.events))
+    if skipped:
+        positions = [position for position in positions if position not in skipped]
+    for start in range(0, len(positions), _EVENTS_AT_ONCE):
+        some = positions[start : start + _EVENTS_AT_ONCE]
+        events, decoded = _decode_events(envelope.events, some)
+        if len(decoded) < len(some):
+            slow |= set(some).difference(decoded)
+        for position, error in maker.add_all(events, decoded).items():
+            if isinstance(error, NeedsRepair):
                 slow.add(position)
-            except Unmendable as error:
+            else:
                 rejected[position] = error.reason
     if slow:
         _add_repaired(envelope, sorted(slow), _Slow(maker, limits, redaction, hits, rejected))
@@ -150,6 +158,25 @@ def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Re
         dict(sorted(rejected.items())),
         hits,
     )
+
+
+def _decode_events(
+    raw: Sequence[msgspec.Raw], positions: Sequence[int]
+) -> tuple[list[ClientEvent], Sequence[int]]:
+    """Return the events at these positions that decode, and which ones those are."""
+    chosen = [raw[position] for position in positions]
+    try:
+        return events_decoder.decode(b"[%b]" % b",".join(chosen)), positions
+    except _UNDECODABLE:
+        pass  # one of them at least: each alone
+    events, decoded = [], []
+    for position, one in zip(positions, chosen, strict=True):
+        try:
+            events.append(event_decoder.decode(one))
+            decoded.append(position)
+        except _UNDECODABLE:
+            continue
+    return events, decoded
 
 
 @dataclass(slots=True)

@@ -97,6 +97,7 @@ class ClientBatch(Struct, gc=False):
 
 
 batch_decoder = msgspec.json.Decoder(ClientBatch)
+events_decoder: msgspec.json.Decoder[list[ClientEvent]] = msgspec.json.Decoder(list[ClientEvent])
 event_decoder: msgspec.json.Decoder[ClientEvent] = msgspec.json.Decoder(ClientEvent)
 
 _CAPS = dict.fromkeys(
