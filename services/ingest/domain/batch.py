@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -16,6 +16,7 @@ from libs.common.ids import batch_key, new_uuid7
 from services.ingest.domain.client_events import (
     ClientBatch,
     ClientEvent,
+    Envelope,
     cap_texts,
     event_decoder,
     events_decoder,
@@ -23,6 +24,7 @@ from services.ingest.domain.client_events import (
 from services.ingest.domain.envelope import read_envelope
 from services.ingest.domain.keys import IngestKeyRecord
 from services.ingest.domain.limits import SHORT_CAP_BYTES, BatchLimits, cut_text
+from services.ingest.domain.redaction import Redaction
 from services.ingest.domain.repair import (
     Unmendable,
     clean,
@@ -32,6 +34,7 @@ from services.ingest.domain.repair import (
     mend,
 )
 from services.ingest.domain.rows import BatchFacts, NeedsRepair, RowMaker
+from services.ingest.domain.whole import decode_whole
 
 RedactText = Callable[[str, Counter[str]], str]
 
@@ -39,42 +42,6 @@ _SDK_BYTES = 512
 _EVENTS_AT_ONCE = 32
 """Decoded by one call; few enough for their objects to be rows and gone while they are in cache."""
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-class RawRedaction(Protocol):
-    """What became of undecoded events; those in neither field are clean."""
-
-    @property
-    def patched(self) -> dict[int, bytes]:
-        """Redacted raw JSON by position."""
-        ...
-
-    @property
-    def odd(self) -> Sequence[int]:
-        """Positions of the events that have to be decoded for redaction."""
-        ...
-
-
-class Redaction(Protocol):
-    """What the gateway asks of the redaction engine."""
-
-    def redact_raw(self, events: Sequence[msgspec.Raw], hits: Counter[str]) -> RawRedaction:
-        """Redact undecoded events; the odd ones need `redact_events`."""
-        ...
-
-    def redact_events(
-        self, events: list[dict[str, Any]], hits: Counter[str]
-    ) -> list[dict[str, Any]]:
-        """Redact untyped events."""
-        ...
-
-    def redact_text(self, text: str, hits: Counter[str]) -> str:
-        """Redact one text."""
-        ...
-
-    def strip_literals(self, statement: str) -> str:
-        """Replace the literals of an SQL statement by `?`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +74,73 @@ def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Re
 
     The same body gives the same verdict in every attempt.
     """
-    body, envelope = read_envelope(body, limits)
-    batch_id = envelope.batch_id or new_uuid7(arrival.received_at)
+    how = _How(arrival, limits, redaction)
+    return _read_whole(body, how) or _read_each(body, how)
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    arrival: Arrival
+    limits: BatchLimits
+    redaction: Redaction
+
+
+class _Reading:
+    """A batch on its way to rows."""
+
+    def __init__(self, envelope: Envelope, how: _How, *, is_ascii: bool) -> None:
+        arrival = how.arrival
+        self._envelope = envelope
+        self._how = how
+        self.hits: Counter[str] = Counter()
+        self.rejected: dict[int, str] = {}
+        self._batch_id = envelope.batch_id or new_uuid7(arrival.received_at)
+        self._key = batch_key(arrival.key.application, self._batch_id)
+        redacted = _Redacted(how.redaction, self.hits)
+        facts = _facts(envelope, arrival, how.limits, redacted, self._key)
+        self.maker = RowMaker(facts, how.limits, how.redaction.strip_literals, is_ascii=is_ascii)
+
+    def verdict(self, event_count: int) -> Verdict:
+        """Return what became of the batch, all its events looked at."""
+        envelope, arrival, maker = self._envelope, self._how.arrival, self.maker
+        header = BatchHeader(
+            arrival.key.application,
+            self._batch_id,
+            arrival.key.id,
+            arrival.received_at,
+            arrival.body_hmac,
+            _sdk_name(envelope.sdk, self._how.redaction),
+        )
+        return Verdict(
+            self._batch_id,
+            envelope.batch_id is not None,
+            BatchRecord(header, maker.logs, maker.exceptions, maker.samples),
+            self._key,
+            event_count,
+            dict(sorted(self.rejected.items())),
+            self.hits,
+        )
+
+
+def _read_whole(body: bytes, how: _How) -> Verdict | None:
+    """Read a small batch that is in order by one search and one decode; None for any other."""
     hits: Counter[str] = Counter()
-    key = batch_key(arrival.key.application, batch_id)
-    facts = _facts(envelope, arrival, limits, _Redacted(redaction, hits), key)
-    maker = RowMaker(facts, limits, redaction.strip_literals, is_ascii=body.isascii())
-    rejected: dict[int, str] = {}
+    batch = decode_whole(body, how.limits, how.redaction, hits)
+    if batch is None:
+        return None
+    reading = _Reading(batch, how, is_ascii=body.isascii())
+    if reading.maker.add_all(batch.events, range(len(batch.events))):
+        return None
+    reading.hits.update(hits)
+    return reading.verdict(len(batch.events))
+
+
+def _read_each(body: bytes, how: _How) -> Verdict:
+    """Read any batch: each event has its own size, redaction and fate."""
+    limits, redaction = how.limits, how.redaction
+    body, envelope = read_envelope(body, limits)
+    reading = _Reading(envelope, how, is_ascii=body.isascii())
+    maker, hits, rejected = reading.maker, reading.hits, reading.rejected
 
     redacted = redaction.redact_raw(envelope.events, hits)
     slow = set(redacted.odd)
@@ -140,24 +167,7 @@ def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Re
                 rejected[position] = error.reason
     if slow:
         _add_repaired(envelope, sorted(slow), _Slow(maker, limits, redaction, hits, rejected))
-
-    header = BatchHeader(
-        arrival.key.application,
-        batch_id,
-        arrival.key.id,
-        arrival.received_at,
-        arrival.body_hmac,
-        _sdk_name(envelope.sdk, redaction),
-    )
-    return Verdict(
-        batch_id,
-        envelope.batch_id is not None,
-        BatchRecord(header, maker.logs, maker.exceptions, maker.samples),
-        key,
-        len(envelope.events),
-        dict(sorted(rejected.items())),
-        hits,
-    )
+    return reading.verdict(len(envelope.events))
 
 
 def _decode_events(
@@ -239,7 +249,7 @@ def _known_short_text(text: str, redact: RedactText) -> tuple[str, Counter[str]]
 
 
 def _facts(
-    envelope: ClientBatch,
+    envelope: Envelope,
     arrival: Arrival,
     limits: BatchLimits,
     redacted: _Redacted,
