@@ -1,7 +1,7 @@
 """From a body to a batch: one pass in C for most events, the slow way for those that need it."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -15,11 +15,9 @@ from libs.common.events.records import BatchHeader
 from libs.common.ids import batch_key, new_uuid7
 from services.ingest.domain.client_events import (
     ClientBatch,
-    ClientEvent,
     Envelope,
     cap_texts,
     event_decoder,
-    events_decoder,
 )
 from services.ingest.domain.envelope import read_envelope
 from services.ingest.domain.keys import IngestKeyRecord
@@ -34,14 +32,11 @@ from services.ingest.domain.repair import (
     mend,
 )
 from services.ingest.domain.rows import BatchFacts, NeedsRepair, RowMaker
-from services.ingest.domain.whole import decode_whole
+from services.ingest.domain.whole import UNDECODABLE, decode_piece, take_apart
 
 RedactText = Callable[[str, Counter[str]], str]
 
 _SDK_BYTES = 512
-_EVENTS_AT_ONCE = 32
-"""Decoded by one call; few enough for their objects to be rows and gone while they are in cache."""
-_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +73,7 @@ def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Re
     return _read_whole(body, how) or _read_each(body, how)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _How:
     arrival: Arrival
     limits: BatchLimits
@@ -123,16 +118,21 @@ class _Reading:
 
 
 def _read_whole(body: bytes, how: _How) -> Verdict | None:
-    """Read a small batch that is in order by one search and one decode; None for any other."""
-    hits: Counter[str] = Counter()
-    batch = decode_whole(body, how.limits, how.redaction, hits)
-    if batch is None:
+    """Read a batch that is in order by one search and few decodes; None for any other."""
+    taken = take_apart(body, how.limits, how.redaction)
+    if taken is None:
         return None
-    reading = _Reading(batch, how, is_ascii=body.isascii())
-    if reading.maker.add_all(batch.events, range(len(batch.events))):
-        return None
-    reading.hits.update(hits)
-    return reading.verdict(len(batch.events))
+    reading = _Reading(taken.envelope, how, is_ascii=body.isascii())
+    event_count = 0
+    for piece in taken.pieces:
+        events = decode_piece(piece)
+        if not events or event_count + len(events) > how.limits.event_count:
+            return None
+        if not reading.maker.add_all(events, event_count):
+            return None
+        event_count += len(events)
+    reading.hits.update(taken.hits)
+    return reading.verdict(event_count)
 
 
 def _read_each(body: bytes, how: _How) -> Verdict:
@@ -152,41 +152,18 @@ def _read_each(body: bytes, how: _How) -> Verdict:
     skipped = slow | rejected.keys()
     for position, patched in redacted.patched.items():
         envelope.events[position] = msgspec.Raw(patched)
-    positions: Sequence[int] = range(len(envelope.events))
-    if skipped:
-        positions = [position for position in positions if position not in skipped]
-    for start in range(0, len(positions), _EVENTS_AT_ONCE):
-        some = positions[start : start + _EVENTS_AT_ONCE]
-        events, decoded = _decode_events(envelope.events, some)
-        if len(decoded) < len(some):
-            slow |= set(some).difference(decoded)
-        for position, error in maker.add_all(events, decoded).items():
-            if isinstance(error, NeedsRepair):
+    decode, add = event_decoder.decode, maker.add
+    for position, raw in enumerate(envelope.events):
+        if position not in skipped:
+            try:
+                add(decode(raw), position)
+            except (NeedsRepair, *UNDECODABLE):
                 slow.add(position)
-            else:
+            except Unmendable as error:
                 rejected[position] = error.reason
     if slow:
         _add_repaired(envelope, sorted(slow), _Slow(maker, limits, redaction, hits, rejected))
     return reading.verdict(len(envelope.events))
-
-
-def _decode_events(
-    raw: Sequence[msgspec.Raw], positions: Sequence[int]
-) -> tuple[list[ClientEvent], Sequence[int]]:
-    """Return the events at these positions that decode, and which ones those are."""
-    chosen = [raw[position] for position in positions]
-    try:
-        return events_decoder.decode(b"[%b]" % b",".join(chosen)), positions
-    except _UNDECODABLE:
-        pass  # one of them at least: each alone
-    events, decoded = [], []
-    for position, one in zip(positions, chosen, strict=True):
-        try:
-            events.append(event_decoder.decode(one))
-            decoded.append(position)
-        except _UNDECODABLE:
-            continue
-    return events, decoded
 
 
 @dataclass(slots=True)

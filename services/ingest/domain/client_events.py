@@ -101,14 +101,7 @@ class ClientBatch(Envelope, gc=False, kw_only=True):
     events: list[Raw]
 
 
-class DecodedBatch(Envelope, gc=False, kw_only=True):
-    """A batch decoded in one go."""
-
-    events: list[ClientEvent]
-
-
 batch_decoder = msgspec.json.Decoder(ClientBatch)
-decoded_batch_decoder = msgspec.json.Decoder(DecodedBatch)
 events_decoder: msgspec.json.Decoder[list[ClientEvent]] = msgspec.json.Decoder(list[ClientEvent])
 event_decoder: msgspec.json.Decoder[ClientEvent] = msgspec.json.Decoder(ClientEvent)
 

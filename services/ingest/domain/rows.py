@@ -3,9 +3,10 @@
 Every statement of `RowMaker.add_all` runs once an event; `bench/` watches what it costs.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 import msgspec
@@ -23,7 +24,7 @@ from services.ingest.domain.limits import BatchLimits
 from services.ingest.domain.repair import Unmendable, clean
 
 _VERSION_7 = 7
-_DAY = timedelta(days=1)
+_DAY_MS = timedelta(days=1) // MILLISECOND
 _EMPTY_JSON_BYTES = 2
 _EXTRA_DEPTH = 2
 _BEYOND = datetime.max.replace(tzinfo=UTC)
@@ -76,37 +77,37 @@ class RowMaker:
         self._strip_literals = strip_literals
         self._is_ascii = is_ascii
         self._entropy = b""
-        # The last day of the window, from a whole millisecond on: what nearly all events fall in.
-        day = facts.latest - _DAY
-        self._day = day.replace(microsecond=day.microsecond // 1000 * 1000)
-        self._day_ms = (self._day - EPOCH) // MILLISECOND
-        self._has_plain = is_ascii and not facts.skew and facts.earliest <= self._day
+        self._has_plain = is_ascii and not facts.skew
 
-    def add_all(
-        self, events: Iterable[ClientEvent], positions: Sequence[int]
-    ) -> dict[int, NeedsRepair | Unmendable]:
-        """Append the rows of events and return, by position, why others got none; see `add`.
+    def add_all(self, events: list[ClientEvent], first: int) -> bool:
+        """Append the rows of events that stand side by side; False where one of them got none.
 
-        A log event of the last day with an id of ours is dealt with here, in one statement after
+        A log event with nothing about it to judge is dealt with here, in one statement after
         another; the rest is `add`'s.
         """
-        failed: dict[int, NeedsRepair | Unmendable] = {}
         facts, has_plain, logs = self._facts, self._has_plain, self.logs
         received_at, application = facts.received_at, facts.application
         environment, release = facts.environment, facts.release
         forced_source, default_source = facts.forced_source, facts.default_source
-        day, day_ms, level_of = self._day, self._day_ms, KNOWN_LEVELS.get
+        earliest, latest, level_of = facts.earliest, facts.latest, KNOWN_LEVELS.get
+        midnight, midnight_ms = _midnight(received_at.toordinal())
         longest_plain = 2 * (self._limits.depth - _EXTRA_DEPTH)
-        for position, event in zip(positions, events, strict=True):
+        for position, event in enumerate(events, first):
             if has_plain and type(event) is LogEvent:
                 created_at, row_id, size = event.created_at, event.id, len(event.extra_data)
                 level = level_of(event.level or "INFO")
                 if created_at and row_id and level and (2 < size < longest_plain or not size):
-                    since = created_at - day
-                    moment_ms = day_ms + since.seconds * 1000 + since.microseconds // 1000
+                    # from a whole second on, for less than a division by a millisecond costs
+                    since = created_at - midnight
+                    moment_ms = (
+                        midnight_ms
+                        + since.days * _DAY_MS
+                        + since.seconds * 1000
+                        + since.microseconds // 1000
+                    )
                     json = str(event.extra_data, "utf-8") if size else None
                     if (
-                        not since.days
+                        earliest <= created_at <= latest
                         and row_id.int >> 76 == moment_ms << 4 | _VERSION_7
                         and (json is None or json[0] == "{")
                     ):
@@ -136,9 +137,9 @@ class RowMaker:
                         continue
             try:
                 self.add(event, position)
-            except (NeedsRepair, Unmendable) as error:
-                failed[position] = error
-        return failed
+            except (NeedsRepair, Unmendable):
+                return False
+        return True
 
     def add(self, event: ClientEvent, position: int) -> None:
         """Append the event's row. `position` is that in the body as sent, rejected events included.
@@ -299,6 +300,13 @@ class RowMaker:
         ):
             clean(msgspec.json.decode(raw), limits, depth)
         return text
+
+
+@lru_cache(maxsize=8)
+def _midnight(ordinal: int) -> tuple[datetime, int]:
+    """Return the beginning of a day (UTC), as a moment and in milliseconds since 1970."""
+    midnight = datetime.fromordinal(ordinal).replace(tzinfo=UTC)
+    return midnight, (midnight - EPOCH) // MILLISECOND
 
 
 def _shift(moment: datetime, skew: timedelta) -> datetime:
