@@ -24,8 +24,8 @@ _SIGNED_SCHEME = re.compile(r"(?:digest|signature|oauth|hawk|aws4-)", re.IGNOREC
 _SCALAR = re.compile(
     r"-?[0-9][0-9.eE+\-]{0,24}|true|false|[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9T:.Z+\-]*", re.IGNORECASE
 )
-_ABSENT = frozenset({"null", "none", "nil", "undefined", "nan", "(null)"})
-_LONGEST_ABSENT = 9
+ABSENT = frozenset({"null", "none", "nil", "undefined", "nan", "(null)"})
+LONGEST_ABSENT = 9
 _NAME = re.compile(r"[A-Za-z0-9_.\-\[\]]*")
 _SUBSTANCE = re.compile(f"[A-Za-z0-9{OTHER}]")
 _MAY_OPEN = frozenset("\"'`\\bBrRuUfF")
@@ -116,7 +116,7 @@ def value_span(text: str, start: int, header: str) -> tuple[int, int] | None:
     end = _header_end(text, start, header) if header else None
     if end is None:
         end = _plain_end(text, start)
-    if end <= start or (end - start <= _LONGEST_ABSENT and text[start:end].lower() in _ABSENT):
+    if end <= start or (end - start <= LONGEST_ABSENT and text[start:end].lower() in ABSENT):
         return None
     return (start, end) if first.isalnum() or _SUBSTANCE.search(text, start, end) else None
 

@@ -17,6 +17,7 @@ import msgspec
 
 from libs.common.redaction.checks import ORDINARY_NUMBER
 from libs.common.redaction.names import NameTest, Verdict, is_name
+from libs.common.redaction.plain import CREDENTIALS, PlainParameters
 from libs.common.redaction.prefilter import Prefilter
 from libs.common.redaction.texts import TextRedactor, stands_apart
 
@@ -27,8 +28,10 @@ _NUMBER_TEXT = re.compile(f'"({ORDINARY_NUMBER})"'.encode())
 _KEY_CACHE_COUNT = 4096
 _LONGEST_TOKEN = 4096  # longer texts are cheaper to decode once than to cut out for each hit
 _QUOTE = 0x22
+_COLON = 0x3A
 _KEY_ENDS = b": \t\r\n"
 _BACKSLASH = 0x5C
+_JSON_OPENINGS = "{["
 _STRUCTURE = b" \t\r\n:,[]{}-+.0123456789truefalsnE"
 
 Token = tuple[int, int, str]  # the quotes around a text that is no key, and the text itself
@@ -57,6 +60,7 @@ class RawRedactor:
         self._texts = texts
         self._ask = texts.ask
         self._number_rule = texts.number_rule
+        self._parameter = PlainParameters(names.verdict).value
         self._masked_keys: set[bytes] = set()  # with their opening quote
         self._text_mark = mark
         self._mark = mark.encode()
@@ -106,7 +110,7 @@ class RawRedactor:
                     patch = (
                         self._patch(body, start, stop, counted)
                         if stop - 1 > token[1]
-                        else self._cut(token, start, stop, counted)  # of the same text, as in a URL
+                        else self._patch_again(body, token, (start, stop), counted)
                     )
                     if patch is None:
                         break
@@ -156,8 +160,13 @@ class RawRedactor:
         if (is_key or is_name(text)) and self._verdict(text) is not Verdict.KEEP:
             # A name that is a value may name the value beside it: `{"name": …, "value": …}`.
             return self._under_key(body, (opening, closing), text, counted) if is_key else None
+        if lead == _COLON and not is_key and text[:1] not in _JSON_OPENINGS:
+            match = CREDENTIALS.match(body, start)
+            if match is not None:
+                counted.append("url_credentials")
+                return [match.span(1)], stop, (opening, closing, text)
         patch = self._cut((opening, closing, text), start, stop, counted)
-        if patch is not None and (is_key or text[:1] in "{["):
+        if patch is not None and (is_key or text[:1] in _JSON_OPENINGS):
             return None if patch[0] else (*patch[:2], _NO_TOKEN)
         return patch
 
@@ -174,6 +183,16 @@ class RawRedactor:
             return None
         counted.append(rule)
         return [(begin, close)], close, _NO_TOKEN
+
+    def _patch_again(
+        self, body: bytes, token: Token, hit: tuple[int, int], counted: list[str]
+    ) -> Patch | None:
+        """Patch one more secret of a text that was looked at already, as in a URL."""
+        span = self._parameter(body, *hit)
+        if span is None:
+            return self._cut(token, *hit, counted)
+        counted.append("assignment")
+        return [span], span[1], token
 
     def _cut(self, token: Token, start: int, stop: int, counted: list[str]) -> Patch | None:
         """Ask the rules about a hit in a text; None where secrets may touch."""

@@ -24,7 +24,7 @@ from services.ingest.api.requests import (
     read_body,
     read_head,
 )
-from services.ingest.domain.batch import Arrival, Redaction, Verdict, read_batch
+from services.ingest.domain.batch import Arrival, Verdict, read_batch
 from services.ingest.domain.body import inflate
 from services.ingest.domain.errors import (
     IngestError,
@@ -38,6 +38,7 @@ from services.ingest.domain.inflight import Inflight
 from services.ingest.domain.keys import IngestKeyRecord, authenticate, check_origin
 from services.ingest.domain.limits import BatchLimits
 from services.ingest.domain.quota import Quotas
+from services.ingest.domain.redaction import Redaction
 from services.ingest.publisher import BatchPublisher
 from services.ingest.settings import IngestSettings
 from services.ingest.store.keys import KeyStore

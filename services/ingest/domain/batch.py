@@ -1,11 +1,11 @@
 """From a body to a batch: one pass in C for most events, the slow way for those that need it."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -15,12 +15,14 @@ from libs.common.events.records import BatchHeader
 from libs.common.ids import batch_key, new_uuid7
 from services.ingest.domain.client_events import (
     ClientBatch,
+    Envelope,
     cap_texts,
     event_decoder,
 )
 from services.ingest.domain.envelope import read_envelope
 from services.ingest.domain.keys import IngestKeyRecord
 from services.ingest.domain.limits import SHORT_CAP_BYTES, BatchLimits, cut_text
+from services.ingest.domain.redaction import Redaction
 from services.ingest.domain.repair import (
     Unmendable,
     clean,
@@ -30,47 +32,11 @@ from services.ingest.domain.repair import (
     mend,
 )
 from services.ingest.domain.rows import BatchFacts, NeedsRepair, RowMaker
+from services.ingest.domain.whole import UNDECODABLE, decode_piece, take_apart
 
 RedactText = Callable[[str, Counter[str]], str]
 
 _SDK_BYTES = 512
-_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-class RawRedaction(Protocol):
-    """What became of undecoded events; those in neither field are clean."""
-
-    @property
-    def patched(self) -> dict[int, bytes]:
-        """Redacted raw JSON by position."""
-        ...
-
-    @property
-    def odd(self) -> Sequence[int]:
-        """Positions of the events that have to be decoded for redaction."""
-        ...
-
-
-class Redaction(Protocol):
-    """What the gateway asks of the redaction engine."""
-
-    def redact_raw(self, events: Sequence[msgspec.Raw], hits: Counter[str]) -> RawRedaction:
-        """Redact undecoded events; the odd ones need `redact_events`."""
-        ...
-
-    def redact_events(
-        self, events: list[dict[str, Any]], hits: Counter[str]
-    ) -> list[dict[str, Any]]:
-        """Redact untyped events."""
-        ...
-
-    def redact_text(self, text: str, hits: Counter[str]) -> str:
-        """Redact one text."""
-        ...
-
-    def strip_literals(self, statement: str) -> str:
-        """Replace the literals of an SQL statement by `?`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +69,78 @@ def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Re
 
     The same body gives the same verdict in every attempt.
     """
+    how = _How(arrival, limits, redaction)
+    return _read_whole(body, how) or _read_each(body, how)
+
+
+@dataclass(slots=True)
+class _How:
+    arrival: Arrival
+    limits: BatchLimits
+    redaction: Redaction
+
+
+class _Reading:
+    """A batch on its way to rows."""
+
+    def __init__(self, envelope: Envelope, how: _How, *, is_ascii: bool) -> None:
+        arrival = how.arrival
+        self._envelope = envelope
+        self._how = how
+        self.hits: Counter[str] = Counter()
+        self.rejected: dict[int, str] = {}
+        self._batch_id = envelope.batch_id or new_uuid7(arrival.received_at)
+        self._key = batch_key(arrival.key.application, self._batch_id)
+        redacted = _Redacted(how.redaction, self.hits)
+        facts = _facts(envelope, arrival, how.limits, redacted, self._key)
+        self.maker = RowMaker(facts, how.limits, how.redaction.strip_literals, is_ascii=is_ascii)
+
+    def verdict(self, event_count: int) -> Verdict:
+        """Return what became of the batch, all its events looked at."""
+        envelope, arrival, maker = self._envelope, self._how.arrival, self.maker
+        header = BatchHeader(
+            arrival.key.application,
+            self._batch_id,
+            arrival.key.id,
+            arrival.received_at,
+            arrival.body_hmac,
+            _sdk_name(envelope.sdk, self._how.redaction),
+        )
+        return Verdict(
+            self._batch_id,
+            envelope.batch_id is not None,
+            BatchRecord(header, maker.logs, maker.exceptions, maker.samples),
+            self._key,
+            event_count,
+            dict(sorted(self.rejected.items())),
+            self.hits,
+        )
+
+
+def _read_whole(body: bytes, how: _How) -> Verdict | None:
+    """Read a batch that is in order by one search and few decodes; None for any other."""
+    taken = take_apart(body, how.limits, how.redaction)
+    if taken is None:
+        return None
+    reading = _Reading(taken.envelope, how, is_ascii=body.isascii())
+    event_count = 0
+    for piece in taken.pieces:
+        events = decode_piece(piece)
+        if not events or event_count + len(events) > how.limits.event_count:
+            return None
+        if not reading.maker.add_all(events, event_count):
+            return None
+        event_count += len(events)
+    reading.hits.update(taken.hits)
+    return reading.verdict(event_count)
+
+
+def _read_each(body: bytes, how: _How) -> Verdict:
+    """Read any batch: each event has its own size, redaction and fate."""
+    limits, redaction = how.limits, how.redaction
     body, envelope = read_envelope(body, limits)
-    batch_id = envelope.batch_id or new_uuid7(arrival.received_at)
-    hits: Counter[str] = Counter()
-    key = batch_key(arrival.key.application, batch_id)
-    facts = _facts(envelope, arrival, limits, _Redacted(redaction, hits), key)
-    maker = RowMaker(facts, limits, redaction.strip_literals, is_ascii=body.isascii())
-    rejected: dict[int, str] = {}
+    reading = _Reading(envelope, how, is_ascii=body.isascii())
+    maker, hits, rejected = reading.maker, reading.hits, reading.rejected
 
     redacted = redaction.redact_raw(envelope.events, hits)
     slow = set(redacted.odd)
@@ -126,30 +157,13 @@ def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Re
         if position not in skipped:
             try:
                 add(decode(raw), position)
-            except (NeedsRepair, *_UNDECODABLE):
+            except (NeedsRepair, *UNDECODABLE):
                 slow.add(position)
             except Unmendable as error:
                 rejected[position] = error.reason
     if slow:
         _add_repaired(envelope, sorted(slow), _Slow(maker, limits, redaction, hits, rejected))
-
-    header = BatchHeader(
-        arrival.key.application,
-        batch_id,
-        arrival.key.id,
-        arrival.received_at,
-        arrival.body_hmac,
-        _sdk_name(envelope.sdk, redaction),
-    )
-    return Verdict(
-        batch_id,
-        envelope.batch_id is not None,
-        BatchRecord(header, maker.logs, maker.exceptions, maker.samples),
-        key,
-        len(envelope.events),
-        dict(sorted(rejected.items())),
-        hits,
-    )
+    return reading.verdict(len(envelope.events))
 
 
 @dataclass(slots=True)
@@ -212,7 +226,7 @@ def _known_short_text(text: str, redact: RedactText) -> tuple[str, Counter[str]]
 
 
 def _facts(
-    envelope: ClientBatch,
+    envelope: Envelope,
     arrival: Arrival,
     limits: BatchLimits,
     redacted: _Redacted,

@@ -86,17 +86,23 @@ class QueryEvent(_Event, tag="query", gc=False, kw_only=True):
 ClientEvent = LogEvent | ExceptionEvent | RequestEvent | QueryEvent
 
 
-class ClientBatch(Struct, gc=False):
-    """The envelope; its events stay undecoded bytes of the body."""
+class Envelope(Struct, gc=False, kw_only=True):
+    """What a batch says beside its events."""
 
-    events: list[Raw]
     batch_id: UUID | None = None
     release: str | None = None
     environment: str | None = None
     sdk: Raw = NOTHING
 
 
+class ClientBatch(Envelope, gc=False, kw_only=True):
+    """A batch whose events stay undecoded bytes of the body."""
+
+    events: list[Raw]
+
+
 batch_decoder = msgspec.json.Decoder(ClientBatch)
+events_decoder: msgspec.json.Decoder[list[ClientEvent]] = msgspec.json.Decoder(list[ClientEvent])
 event_decoder: msgspec.json.Decoder[ClientEvent] = msgspec.json.Decoder(ClientEvent)
 
 _CAPS = dict.fromkeys(

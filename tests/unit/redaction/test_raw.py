@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import msgspec
 import pytest
 
 from libs.common.redaction import Redactor, load_rules
@@ -50,3 +51,34 @@ def test_several_secrets_of_one_event() -> None:
     assert b"4111" not in result.patched[0]
     assert b'"abc"' not in result.patched[0]
     assert sum(hits.values()) >= 3
+
+
+@pytest.mark.parametrize(
+    ("link", "patched"),
+    [
+        ("https://a:b@h/x?token=abc", "https://a:[REDACTED]@h/x?token=[REDACTED]"),
+        (
+            "https://a:b@h?token=abc&pwd=c#d",
+            "https://a:[REDACTED]@h?token=[REDACTED]&pwd=[REDACTED]",
+        ),
+        ("redis://:pw@h:6379/0", "redis://:[REDACTED]@h:6379/0"),
+        ("https://a:b@c@h/", "https://a:[REDACTED]@h/"),
+        ("https://a:b@h,i/?token=null", "https://a:[REDACTED]@h,i/?token=null"),
+        ("https://a:b@h/?token=None&x=1", "https://a:[REDACTED]@h/?token=None&x=1"),
+        ("https://a:b@h/?token=:x", None),
+        ("https://a:b@h/?token_count=12&token=a,b", None),
+        ("https://a:b@h/?basic_token=1;TOKEN=(x)", None),
+        ("https://a:b@h/?pwd=b'x'&otp=12", None),
+    ],
+)
+def test_plain_urls_are_patched_as_the_walk_redacts_them(link: str, patched: str | None) -> None:
+    raw_hits: Counter[str] = Counter()
+    walk_hits: Counter[str] = Counter()
+    event = {"link": link}
+    result = REDACTOR.redact_raw([msgspec.json.encode(event)], raw_hits)
+    redacted = REDACTOR.redact(event, walk_hits)
+    if patched is not None:
+        assert redacted == {"link": patched}
+    if not result.odd:
+        assert msgspec.json.decode(result.patched[0]) == redacted
+        assert raw_hits == walk_hits

@@ -1,0 +1,93 @@
+"""The short way through a batch that is in order: one search for secrets, a decode of many events.
+
+The text of `events` is cut between events into pieces so short that no event in them is too large.
+Whatever is out of the ordinary (a secret that only the walk can judge, an event that does not
+decode, a cut in the wrong place) gives up, and the batch is read event by event.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from services.ingest.domain.client_events import (
+    ClientEvent,
+    Envelope,
+    batch_decoder,
+    events_decoder,
+)
+from services.ingest.domain.limits import BatchLimits
+from services.ingest.domain.redaction import Redaction
+
+_EVENTS = b'"events":'
+_OPENING = re.compile(rb"[ \t\r\n]*\[")
+_FIRST_KEY = re.compile(rb'\{"[A-Za-z_]+":')
+_PIECE_BYTES = 16 * 1024
+"""Some thirty events: their objects are rows and gone while they are in the processor's cache."""
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+@dataclass(slots=True)
+class Pieces:
+    """A batch taken apart, its secrets gone: each piece holds whole events, commas between them."""
+
+    envelope: Envelope
+    pieces: Sequence[bytes]
+    hits: Counter[str]
+
+
+def take_apart(body: bytes, limits: BatchLimits, redaction: Redaction) -> Pieces | None:
+    """Return the pieces of a body, or None where it has to be read event by event.
+
+    They are the batch's events if all of them decode by `decode_piece`: lists of JSON, put side by
+    side, are one list.
+    """
+    found = body.find(_EVENTS) + len(_EVENTS)
+    opening = _OPENING.match(body, found) if found >= len(_EVENTS) else None
+    if opening is None:
+        return None
+    start, stop = opening.end(), body.rfind(b"]")
+    around = body[:start] + body[stop:]
+    if around.count(_EVENTS) > 1 or b"\\" in around:
+        return None  # a second `events`, perhaps in another spelling: it may be the batch's own
+    try:
+        body.decode()
+        envelope = batch_decoder.decode(around)
+    except UNDECODABLE:
+        return None
+    pieces = _cut(body[start:stop], min(_PIECE_BYTES, limits.event_bytes // 2))
+    if max(map(len, pieces)) > limits.event_bytes:
+        return None
+    hits: Counter[str] = Counter()
+    # A secret is a part of one text, in a piece as in an event. What seems to reach from one event
+    # into the next is odd, for it holds the quotes between them.
+    redacted = redaction.redact_raw(pieces, hits)
+    if redacted.odd:
+        return None
+    for position, patched in redacted.patched.items():
+        pieces[position] = patched
+    return Pieces(envelope, pieces, hits)
+
+
+def decode_piece(piece: bytes) -> list[ClientEvent] | None:
+    """Return the events of a piece; None where one of them does not decode."""
+    try:
+        return events_decoder.decode(b"[%b]" % piece)
+    except UNDECODABLE:
+        return None
+
+
+def _cut(text: bytes, piece_bytes: int) -> list[bytes]:
+    """Cut where a new event seems to begin: with the key that the first one begins with."""
+    first = _FIRST_KEY.match(text)
+    if first is None:
+        return [text]
+    pieces = []
+    begin, edge = 0, b"}," + first.group()
+    while (end := text.find(edge, begin + piece_bytes)) >= 0:
+        pieces.append(text[begin : end + 1])
+        begin = end + 2
+    pieces.append(text[begin:])
+    return pieces
