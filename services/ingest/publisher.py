@@ -77,7 +77,7 @@ class BatchPublisher:
     async def publish_all(self, verdicts: Sequence[Verdict], until: float | None = None) -> None:
         """Return once Kafka has every record; raises what `publish` raises, after all have ended.
 
-        What Kafka does not take is sent again until about that monotonic time, each attempt counted.
+        What Kafka does not take is sent again until that monotonic time; each attempt counts.
         """
         sends = (self._publish_until(verdict, until) for verdict in verdicts)
         for outcome in await asyncio.gather(*sends, return_exceptions=True):

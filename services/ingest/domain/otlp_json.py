@@ -18,7 +18,7 @@ _Integer = int | str
 """64 bits: a number, or its decimal digits as text."""
 
 
-class _Message(Struct, rename="camel", gc=False):
+class _Message(Struct, rename="camel", frozen=True):
     pass
 
 
