@@ -19,10 +19,14 @@ def read_event(sent: Values) -> Values:
     extra = extra_of(sent)
     event = {**shared_fields(sent, extra), "extra_data": extra}
     message = _message(sent)
-    thrown = [one for one in values_of(sent.get("exception")) if one.get("type") or "value" in one]
+    values = values_of(sent.get("exception"))
+    thrown = [
+        one for one in values if one.get("type") or ("value" in one and not _is_stand_in(one))
+    ]
     if not thrown:
-        event |= {"kind": "log", "message": message}
-        if frames := _stacks_beside(sent):
+        said = next((text_of(one.get("value")) for one in values), "")
+        event |= {"kind": "log", "message": message or said}
+        if frames := _stack_beside(sent, values):
             extra["stacktrace"] = frames
         return event
     event["kind"] = "exception"
@@ -48,19 +52,25 @@ def heading_of(sent: Values, sdk: Any) -> Heading:
     )
 
 
+def heading_of_attributes(attributes: Values, sdk: Any) -> Heading:
+    """Return what the batch of a log or a span says; takes it out of the attributes."""
+    names = ("release", "environment")
+    return heading_of({name: attributes.pop(f"sentry.{name}", None) for name in names}, sdk)
+
+
 def shared_fields(sent: Values, extra: Values) -> Values:
     """Return the columns of an event or a transaction; what has none goes into `extra`."""
-    contexts = _dict(sent.get("contexts"))
-    trace = _dict(contexts.get("trace"))
-    request = _dict(sent.get("request"))
+    contexts = dict_of(sent.get("contexts"))
+    trace = dict_of(contexts.get("trace"))
+    request = dict_of(sent.get("request"))
     fields: Values = {
         "created_at": moment_of(sent.get("timestamp")),
         "trace_id": text_of(trace.get("trace_id")) or None,
         "module": text_of(sent.get("logger")) or None,
         "request_path": path_of(request.get("url")),
         "request_method": text_of(request.get("method")) or None,
-        "status_code": status_of(_dict(contexts.get("response")).get("status_code")),
-        "user_id": _user_id(_dict(sent.get("user"))),
+        "status_code": status_of(dict_of(contexts.get("response")).get("status_code")),
+        "user_id": _user_id(dict_of(sent.get("user"))),
     }
     if level := level_name(text_of(sent.get("level"))):
         fields["level"] = level
@@ -73,13 +83,13 @@ def shared_fields(sent: Values, extra: Values) -> Values:
 
 def extra_of(sent: Values) -> Values:
     """Return what is kept beside the columns: the event's own `extra` first, then ours."""
-    extra = dict(_dict(sent.get("extra")))
+    extra = dict(dict_of(sent.get("extra")))
     found = {name: sent[name] for name in _KEPT if sent.get(name)}
     found["event_id"] = sent.get("event_id")
     found["tags"] = pairs_of(sent.get("tags"))
-    found["user"] = _dict(sent.get("user"))
-    found["contexts"] = _dict(sent.get("contexts"))
-    found["request"] = _request(_dict(sent.get("request")))
+    found["user"] = dict_of(sent.get("user"))
+    found["contexts"] = dict_of(sent.get("contexts"))
+    found["request"] = _request(dict_of(sent.get("request")))
     found["breadcrumbs"] = values_of(sent.get("breadcrumbs"))
     extra |= {name: value for name, value in found.items() if value}
     return extra
@@ -97,7 +107,7 @@ def pairs_of(value: Any) -> Values:
     if isinstance(value, list):
         pairs = [one for one in value if isinstance(one, list) and len(one) == 2]
         return {text_of(name): item for name, item in pairs}
-    return _dict(value)
+    return dict_of(value)
 
 
 def text_of(value: Any) -> str:
@@ -146,7 +156,7 @@ def _thrown(sent: Values) -> Values:
 
 def _frames(stacktrace: Any) -> list[Values]:
     """Return the frames, outermost call first as Sentry has them, without what is empty."""
-    frames = _dict(stacktrace).get("frames")
+    frames = dict_of(stacktrace).get("frames")
     return [
         {name: value for name, value in frame.items() if value not in (None, "", [], {})}
         for frame in (frames if isinstance(frames, list) else [])
@@ -154,12 +164,17 @@ def _frames(stacktrace: Any) -> list[Values]:
     ]
 
 
-def _stacks_beside(sent: Values) -> list[Values]:
+def _is_stand_in(value: Values) -> bool:
+    """Tell whether nothing was thrown: clients make an exception without type to carry a stack."""
+    return dict_of(value.get("mechanism")).get("synthetic") is True
+
+
+def _stack_beside(sent: Values, stand_ins: list[Values]) -> list[Values]:
     """Return the frames of a message that was sent with its stack."""
-    for thread in values_of(sent.get("threads")):
-        if frames := _frames(thread.get("stacktrace")):
+    for holder in (*stand_ins, *values_of(sent.get("threads")), sent):
+        if frames := _frames(holder.get("stacktrace")):
             return frames
-    return _frames(sent.get("stacktrace"))
+    return []
 
 
 def _request(request: Values) -> Values:
@@ -175,5 +190,14 @@ def _user_id(user: Values) -> str | None:
     return next((text_of(user[name]) for name in ("id", "username") if user.get(name)), None)
 
 
-def _dict(value: Any) -> Values:
+def attributes_of(sent: Values) -> Values:
+    """Return attributes, which Sentry writes with their types, as names and values."""
+    return {
+        name: value.get("value") if isinstance(value, dict) else value
+        for name, value in dict_of(sent.get("attributes")).items()
+    }
+
+
+def dict_of(value: Any) -> Values:
+    """Return an object; nothing where it is none."""
     return value if isinstance(value, dict) else {}

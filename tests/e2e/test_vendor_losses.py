@@ -1,0 +1,170 @@
+"""What other vendors' clients lose: nothing in an outage, and what they are refused they report."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from headwater.stack import KafkaOptions, LocalKafka
+from libs.common.db.accounts import NewIngestKey, create_ingest_key
+from libs.common.db.engine import create_engine
+from tests.chromium import check_tools
+from tests.e2e.running import Product, running_product, wait_for
+from tests.e2e.vendors import OTEL, SENTRY_VENDORS, VENDORS, Vendor, start_vendor
+from tests.stack import Stack
+
+pytestmark = pytest.mark.timeout(240)
+
+OUTAGE_SECONDS = 10
+OUTAGE_COUNT = 60
+OUTAGE_INTERVAL_S = 0.3
+QUOTA = 10
+QUOTA_COUNT = 30
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A product with a broker of its own that can be frozen."""
+
+    product: Product
+    kafka: LocalKafka
+
+
+@pytest.fixture(scope="module")
+def scene(stack: Stack, run_folder: Path, template_database: str) -> Iterator[Scene]:
+    check_tools()
+    kafka = LocalKafka(run_folder / f"kafka-{uuid4().hex[:6]}", options=KafkaOptions("256m", True))
+    asyncio.run(kafka.start())
+    try:
+        own = replace(stack, kafka_bootstrap=kafka.bootstrap)
+        with running_product(own, run_folder, template_database) as product:
+            yield Scene(product, kafka)
+    finally:
+        kafka.node(1).thaw()
+        asyncio.run(kafka.stop())
+
+
+def test_a_restart_and_an_outage_lose_nothing(scene: Scene) -> None:
+    """The gateway restarts and Kafka says nothing for ten seconds while all clients send."""
+    product = scene.product
+    asyncio.run(send_through_trouble(scene))
+    answered = metric(product, "headwater_ingest_requests_total", "status")
+    assert answered["503"] > 0  # OpenTelemetry's exporter was told to come again, and did
+    reported = metric(product, "headwater_ingest_client_losses_total", "reason")
+    lost: dict[str, int] = {}
+    for vendor in VENDORS:
+        expected = Counter(f"{vendor.name}-{number}" for number in range(OUTAGE_COUNT))
+        wait_for(lambda vendor=vendor: stored(product, vendor).total() >= OUTAGE_COUNT)
+        found = stored(product, vendor)
+        assert found - expected == Counter()
+        lost[vendor.name] = (expected - found).total()
+    assert lost[OTEL.name] == 0
+    assert sum(lost.values()) == reported.total()
+    assert_ledger_agrees(product)
+
+
+async def send_through_trouble(scene: Scene) -> None:
+    """Let all clients send for some twenty seconds, with the trouble in the middle."""
+    product, gateway, broker = scene.product, scene.product.processes[0], scene.kafka.node(1)
+    options = {"count": OUTAGE_COUNT, "interval_s": OUTAGE_INTERVAL_S, "waits": True}
+    url = str(product.ingest.base_url)
+    runs = [
+        await start_vendor(vendor, url, product.key_for(is_browser=vendor.is_browser), **options)
+        for vendor in VENDORS
+    ]
+    await asyncio.gather(*(run.wait_ready() for run in runs))
+    sends = [asyncio.create_task(run.end()) for run in runs]
+    await asyncio.sleep(1)
+    assert await gateway.stop() == 0
+    await gateway.start()
+    await asyncio.sleep(1)
+    broker.freeze()
+    await asyncio.sleep(OUTAGE_SECONDS)
+    broker.thaw()
+    await asyncio.gather(*sends)
+
+
+def test_what_is_refused_is_what_clients_report(scene: Scene) -> None:
+    """Over its quota: sent = stored + answered 429 + said in client reports."""
+    product = scene.product
+    refused_before = metric(product, "headwater_ingest_requests_total", "status")["429"]
+    reported_before = metric(product, "headwater_ingest_client_losses_total", "reason")
+
+    async def send(vendor: Vendor) -> int:
+        key = await make_key(product, vendor)
+        named = replace(vendor, name=f"{vendor.name}-quota")
+        url = str(product.ingest.base_url)
+        run = await start_vendor(
+            named, url, key, count=QUOTA_COUNT, interval_s=0.05, leaves=True, waits=True
+        )
+        await run.wait_ready()
+        await asyncio.sleep(6)  # the gateway reads keys every five seconds
+        return int((await run.end())["sent"])
+
+    async def send_all() -> int:
+        return sum(await asyncio.gather(*map(send, SENTRY_VENDORS)))
+
+    sent = asyncio.run(send_all())
+    refused = metric(product, "headwater_ingest_requests_total", "status")["429"] - refused_before
+    names = [replace(vendor, name=f"{vendor.name}-quota") for vendor in SENTRY_VENDORS]
+    wait_for(lambda: sum(stored(product, name).total() for name in names) == QUOTA * len(names))
+    by_reason = metric(product, "headwater_ingest_client_losses_total", "reason") - reported_before
+    assert set(by_reason) == {"ratelimit_backoff"}
+    assert refused >= len(names)
+    assert sent == QUOTA * len(names) + refused + by_reason.total()
+
+
+async def make_key(product: Product, vendor: Vendor) -> str:
+    """Make a key that may post few events a minute."""
+    engine = create_engine(product.database_url, "tests", pool_size=1)
+    kind, origins = ("browser", ("*",)) if vendor.is_browser else ("server", ())
+    try:
+        async with engine.begin() as connection:
+            new = NewIngestKey("shop", kind, vendor.name, origins)
+            made = await create_ingest_key(connection, new, "test")
+            key_id = made.text.split("_")[1]
+            await connection.exec_driver_sql(
+                f"UPDATE ingest_keys SET events_per_minute = {QUOTA} WHERE id = '{key_id}'"
+            )
+    finally:
+        await engine.dispose()
+    return made.text
+
+
+def metric(product: Product, name: str, label: str) -> Counter[str]:
+    """Return a counter of the gateway by one of its labels."""
+    found: Counter[str] = Counter()
+    text = product.ingest.get("/metrics").text
+    for match in re.finditer(rf"^{name}{{(.*)}} ([0-9.e+]+)$", text, re.M):
+        labels = dict(re.findall(r'(\w+)="([^"]*)"', match[1]))
+        found[labels[label]] += int(float(match[2]))
+    return found
+
+
+def stored(product: Product, vendor: Vendor) -> Counter[str]:
+    """Return how often each message of a client is stored."""
+    rows = product.rows("SELECT message FROM app_logs WHERE release = $1", vendor.name)
+    return Counter(row["message"] for row in rows)
+
+
+def assert_ledger_agrees(product: Product) -> None:
+    """Accepted events are stored or known copies; no more than were perhaps taken besides."""
+
+    def row(statement: str) -> dict[str, int]:
+        (found,) = product.rows(statement)
+        return {name: int(value or 0) for name, value in found.items()}
+
+    def is_settled() -> bool:
+        taken = row(
+            "SELECT sum(accepted) AS accepted, sum(unknown) AS unknown FROM ledger_received"
+        )
+        kept = row("SELECT sum(stored) AS stored, sum(duplicate) AS duplicate FROM ledger_stored")
+        total = sum(kept.values())
+        return taken["accepted"] <= total <= taken["accepted"] + taken["unknown"]
+
+    assert wait_for(is_settled)
