@@ -22,6 +22,6 @@ window.runClient = async (options) => {
       new TypeError(`${options.name}-thrown`, { cause: new Error("no basket") }),
     );
   }
-  await Sentry.close(30_000);
-  return { sent: options.count };
+  const flushed = await Sentry.flush(30_000);
+  return { sent: options.count, flushed };
 };

@@ -84,20 +84,22 @@ class SentryEndpoint(Endpoint):
             arrival = intake.arrival(key, envelope.sent_at, envelope.content)
             await self._publish(envelope, arrival, held, until)
         event_id = envelope.event_id
-        return 200, msgspec.json.encode({"id": event_id.hex} if event_id else {}), _HEADERS
+        said_id = msgspec.json.encode({"id": event_id.hex} if event_id else {})
+        return _readable((200, said_id, _HEADERS), post.scope)
 
-    def refusal(self, error: IngestError, _: Scope) -> Reply:
+    def refusal(self, error: IngestError, scope: Scope) -> Reply:
         """Return the answer: what may pass becomes a short rate limit, the only wait they know."""
         if isinstance(error, Unauthorized):
             error = UnknownDsn("the DSN's public key is no valid ingest key")
         if not isinstance(error, RateLimited | Unavailable):
-            return problem_reply(error)
+            return _readable(problem_reply(error), scope)
         seconds = error.retry_after_s or 1
         limited = RateLimited(error.detail)
         limited.retry_after_s = seconds
         status, body, headers = problem_reply(limited)
         limits = f"{seconds}:{_LIMITED}:key:{error.reason}".encode()
-        return status, body, [*headers, (b"x-sentry-rate-limits", limits)]
+        headers.append((b"x-sentry-rate-limits", limits))
+        return _readable((status, body, headers), scope)
 
     def _authenticate(self, said: set[str], post: Post) -> IngestKeyRecord:
         """Return the one key that was said; raises Unauthorized, OriginRefused, Unavailable."""
@@ -136,6 +138,18 @@ class SentryEndpoint(Endpoint):
             self._ignored.labels(kind).inc(count)
         for (reason, category), count in reading.losses.items():
             self._losses.labels(reason, category).inc(count)
+
+
+def _readable(reply: Reply, scope: Scope) -> Reply:
+    """Return the answer as its reader needs it: a page gets no body.
+
+    Chromium takes a request for unfinished until the body of its answer was read, which Sentry's SDK
+    never does, and lets a page have 64 KiB of unfinished `keepalive` requests: some 25 events.
+    """
+    status, body, headers = reply
+    if any(name == b"origin" for name, _ in scope["headers"]):
+        return status, b"", [pair for pair in headers if pair[0] != b"content-type"]
+    return status, body, headers
 
 
 def _said_keys(scope: Scope) -> set[str]:

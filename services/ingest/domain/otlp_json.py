@@ -22,7 +22,7 @@ class _Message(Struct, rename="camel", frozen=True):
     pass
 
 
-class JsonAny(_Message):
+class JsonAny(_Message, frozen=True):
     """One of these is set, or none."""
 
     string_value: str | None = None
@@ -41,22 +41,22 @@ class JsonAny(_Message):
         return None
 
 
-class JsonPair(_Message):
+class JsonPair(_Message, frozen=True):
     """An attribute."""
 
     key: str = ""
     value: JsonAny | None = None
 
 
-class _Values(_Message):
+class _Values(_Message, frozen=True):
     values: list[JsonAny | None] = []
 
 
-class _Pairs(_Message):
+class _Pairs(_Message, frozen=True):
     values: list[JsonPair] = []
 
 
-class JsonRecord(_Message):
+class JsonRecord(_Message, frozen=True):
     """A log record."""
 
     time_unix_nano: _Integer = 0
@@ -70,34 +70,34 @@ class JsonRecord(_Message):
     event_name: str = ""
 
 
-class JsonScope(_Message):
+class JsonScope(_Message, frozen=True):
     """The logger."""
 
     name: str = ""
     version: str = ""
 
 
-class JsonScopeLogs(_Message):
+class JsonScopeLogs(_Message, frozen=True):
     """The records of one logger."""
 
     scope: JsonScope = JsonScope()
     log_records: list[JsonRecord] = []
 
 
-class JsonResource(_Message):
+class JsonResource(_Message, frozen=True):
     """The process that logged."""
 
     attributes: list[JsonPair] = []
 
 
-class JsonResourceLogs(_Message):
+class JsonResourceLogs(_Message, frozen=True):
     """The loggers of one process."""
 
     resource: JsonResource = JsonResource()
     scope_logs: list[JsonScopeLogs] = []
 
 
-class JsonRequest(_Message):
+class JsonRequest(_Message, frozen=True):
     """The whole request."""
 
     resource_logs: list[JsonResourceLogs] = []
