@@ -70,7 +70,12 @@ def test_a_restart_and_an_outage_lose_nothing(scene: Scene) -> None:
 async def send_through_trouble(scene: Scene) -> None:
     """Let all clients send for some twenty seconds, with the trouble in the middle."""
     product, gateway, broker = scene.product, scene.product.processes[0], scene.kafka.node(1)
-    options = {"count": OUTAGE_COUNT, "interval_s": OUTAGE_INTERVAL_S, "waits": True, "leaves": True}
+    options = {
+        "count": OUTAGE_COUNT,
+        "interval_s": OUTAGE_INTERVAL_S,
+        "waits": True,
+        "leaves": True,
+    }
     url = str(product.ingest.base_url)
     runs = [
         await start_vendor(vendor, url, product.key_for(is_browser=vendor.is_browser), **options)

@@ -143,8 +143,8 @@ class SentryEndpoint(Endpoint):
 def _readable(reply: Reply, scope: Scope) -> Reply:
     """Return the answer as its reader needs it: a page gets no body.
 
-    Chromium takes a request for unfinished until the body of its answer was read, which Sentry's SDK
-    never does, and lets a page have 64 KiB of unfinished `keepalive` requests: some 25 events.
+    Chromium takes a request for unfinished until the body of its answer was read, which Sentry's
+    SDK never does, and lets a page have 64 KiB of unfinished `keepalive` requests: some 25 events.
     """
     status, body, headers = reply
     if any(name == b"origin" for name, _ in scope["headers"]):
