@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from headwater.stack import KafkaOptions, LocalKafka
@@ -21,10 +22,12 @@ from tests.stack import Stack
 pytestmark = pytest.mark.timeout(240)
 
 OUTAGE_SECONDS = 10
-OUTAGE_COUNT = 60
+OUTAGE_COUNT = 50
 OUTAGE_INTERVAL_S = 0.3
 QUOTA = 10
 QUOTA_COUNT = 30
+ANSWERS = ("headwater_ingest_requests_total", "status")
+LOSSES = ("headwater_ingest_client_losses_total", "reason")
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,9 @@ def test_a_restart_and_an_outage_lose_nothing(scene: Scene) -> None:
     """The gateway restarts and Kafka says nothing for ten seconds while all clients send."""
     product = scene.product
     asyncio.run(send_through_trouble(scene))
-    answered = metric(product, "headwater_ingest_requests_total", "status")
+    answered = metric(product, *ANSWERS)
     assert answered["503"] > 0  # OpenTelemetry's exporter was told to come again, and did
-    reported = metric(product, "headwater_ingest_client_losses_total", "reason")
+    reported = metric(product, *LOSSES)
     wait_for(lambda: is_settled(product))
     lost: Counter[str] = Counter()
     for vendor in VENDORS:
@@ -96,8 +99,8 @@ async def send_through_trouble(scene: Scene) -> None:
 def test_what_is_refused_is_what_clients_report(scene: Scene) -> None:
     """Over its quota: sent = stored + answered 429 + said in client reports."""
     product = scene.product
-    refused_before = metric(product, "headwater_ingest_requests_total", "status")["429"]
-    reported_before = metric(product, "headwater_ingest_client_losses_total", "reason")
+    refused_before = metric(product, *ANSWERS)["429"]
+    reported_before = metric(product, *LOSSES)
 
     async def send(vendor: Vendor) -> int:
         key = await make_key(product, vendor)
@@ -107,20 +110,56 @@ def test_what_is_refused_is_what_clients_report(scene: Scene) -> None:
             named, url, key, count=QUOTA_COUNT, interval_s=0.05, leaves=True, waits=True
         )
         await run.wait_ready()
-        await asyncio.sleep(6)  # the gateway reads keys every five seconds
+        await wait_until_known(product, key)
         return int((await run.end())["sent"])
 
     async def send_all() -> int:
         return sum(await asyncio.gather(*map(send, SENTRY_VENDORS)))
 
     sent = asyncio.run(send_all())
-    refused = metric(product, "headwater_ingest_requests_total", "status")["429"] - refused_before
+    refused = metric(product, *ANSWERS)["429"] - refused_before
     names = [replace(vendor, name=f"{vendor.name}-quota") for vendor in SENTRY_VENDORS]
     wait_for(lambda: sum(stored(product, name).total() for name in names) == QUOTA * len(names))
-    by_reason = metric(product, "headwater_ingest_client_losses_total", "reason") - reported_before
+    by_reason = metric(product, *LOSSES) - reported_before
     assert set(by_reason) == {"ratelimit_backoff"}
     assert refused >= len(names)
     assert sent == QUOTA * len(names) + refused + by_reason.total()
+
+
+async def test_opentelemetry_waits_for_its_quota(scene: Scene) -> None:
+    """A 429 says when to come again; once there is room the record is taken."""
+    product, named = scene.product, replace(OTEL, name="otel-quota")
+    key = await make_key(product, named)
+    url = str(product.ingest.base_url)
+    before = await asyncio.to_thread(metric, product, *ANSWERS)
+    options = {"count": QUOTA + 1, "pause_after": QUOTA, "waits": True}
+    run = await start_vendor(named, url, key, **options)
+    await run.wait_ready()
+    await wait_until_known(product, key)
+    sending = asyncio.create_task(run.end())
+    while (await asyncio.to_thread(metric, product, *ANSWERS))["429"] == before["429"]:
+        assert not sending.done()
+        await asyncio.sleep(0.1)
+    await asyncio.to_thread(lift_quota, product, key)
+    await sending
+    await asyncio.to_thread(wait_for, lambda: stored(product, named).total() == QUOTA + 1)
+    assert set((await asyncio.to_thread(stored, product, named)).values()) == {1}
+
+
+async def wait_until_known(product: Product, key: str) -> None:
+    """Wait until the gateway has read a new key, which takes five seconds at the most."""
+    async with httpx.AsyncClient(base_url=product.ingest.base_url) as client:
+        headers = {"origin": "http://127.0.0.1"}
+        while True:
+            path = f"/api/1/envelope/?sentry_key={key}"
+            if (await client.post(path, content=b"{}", headers=headers)).status_code == 200:
+                return
+            await asyncio.sleep(0.2)
+
+
+def lift_quota(product: Product, key: str) -> None:
+    """Let a key post as much as it likes."""
+    product.rows("UPDATE ingest_keys SET events_per_minute = NULL WHERE id = $1", key.split("_")[1])
 
 
 async def make_key(product: Product, vendor: Vendor) -> str:
