@@ -68,10 +68,12 @@ class SentryEndpoint(Endpoint):
                 await intake.keys.were_read.wait()
         said = _said_keys(post.scope)
         key = self._authenticate(said, post) if said else None
+        # whose key is only in the body may not fill the memory before it is known
+        limits = intake.foreign_limits if key else intake.body_limits
         self._waiting.check(head.content_length or 0)
         with self._waiting.hold() as held:
-            sent = await read_body(post.receive, head.content_length, intake.foreign_limits, held)
-            body = inflate_any(sent, head.content_encoding, intake.foreign_limits.size_bytes)
+            sent = await read_body(post.receive, head.content_length, limits, held)
+            body = inflate_any(sent, head.content_encoding, limits.size_bytes)
             if body is not sent:
                 held.add(len(body))
             envelope = _read(body, is_store=post.scope["path"].rstrip("/").endswith("store"))
