@@ -118,6 +118,10 @@ class State:
     console_url: str = ""
     ingest_url: str = ""
     ingest_key: str = ""
+    sentry_dsn: str = ""
+    """For Sentry's SDKs; it holds the ingest key."""
+    otlp_endpoint: str = ""
+    """Where OpenTelemetry's exporters send logs; the key goes beside it, as a header."""
     admin_email: str = ""
     admin_password: str = field(default="", repr=False)
     api_token: str = field(default="", repr=False)

@@ -78,7 +78,7 @@ node_stamp=node_modules/.made-from
 set_up_node() { # the packages of the lock, each checked against its hash
     local wanted
     command -v npm >/dev/null || return 0
-    wanted=$(pwd && cksum package.json package-lock.json .npmrc sdk/*/package.json)
+    wanted=$(pwd && cksum package.json package-lock.json .npmrc sdk/*/package.json tests/clients/package.json)
     if [ -e "$node_stamp" ] && [ "$wanted" = "$(cat "$node_stamp")" ]; then
         return 0
     fi

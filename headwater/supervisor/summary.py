@@ -18,6 +18,8 @@ def ready_text(state: State) -> str:
             f"  Console      {state.console_url}",
             f"  Login        {state.admin_email}  {state.admin_password}",
             f"  Ingest key   {state.ingest_key}",
+            f"  Sentry DSN   {state.sentry_dsn}",
+            f"  OTLP logs    {state.otlp_endpoint}  (authorization: Bearer <ingest key>)",
             f"  API token    {state.api_token}",
             f"  Logs         {home}/logs",
             f"  Stop         {own_command()} down --home {home}",
@@ -30,6 +32,12 @@ def ready_text(state: State) -> str:
             "",
         ]
     )
+
+
+def sentry_dsn(ingest_url: str, ingest_key: str) -> str:
+    """Return what Sentry's SDKs are given; they insist on a number for the project."""
+    scheme, _, rest = ingest_url.partition("://")
+    return f"{scheme}://{ingest_key}@{rest.partition('/')[0]}/1"
 
 
 def curl_line(state: State) -> str:

@@ -26,7 +26,7 @@ from headwater.supervisor.services import (
     open_listener,
     service_table,
 )
-from headwater.supervisor.summary import ready_text
+from headwater.supervisor.summary import ready_text, sentry_dsn
 from headwater.supervisor.supervisor import Supervisor, run_together
 from headwater.topics import TopicAdmin
 from libs.common.db.migrate import upgrade
@@ -148,6 +148,7 @@ class _Stack:
         self._state = replace(
             self._state,
             ingest_key=self._secrets.ingest_key,
+            sentry_dsn=sentry_dsn(self._state.ingest_url, self._secrets.ingest_key),
             admin_email=self._secrets.admin_email,
             admin_password=self._secrets.admin_password,
             api_token=self._secrets.api_token,
@@ -221,6 +222,7 @@ class _Stack:
             self._state,
             console_url=f"http://127.0.0.1:{listeners.query_port}",
             ingest_url=f"http://127.0.0.1:{listeners.ingest_port}/api/v1/ingest/batches",
+            otlp_endpoint=f"http://127.0.0.1:{listeners.ingest_port}/v1/logs",
         )
 
     def _services(self) -> Sequence[ServiceProcess]:

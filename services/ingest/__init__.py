@@ -1,6 +1,7 @@
 """The ingest gateway: takes batches over HTTP, answers what became of every event.
 
-In:   POST /api/v1/ingest/batches with an ingest key; POST /internal/replay from query.
+In:   POST /api/v1/ingest/batches with an ingest key, POST /v1/logs (OTLP), POST /api/{project}/
+      envelope/ (Sentry); POST /internal/replay from query.
 Out:  topic `telemetry`, one record a batch; tables `ledger_received` and `gateway_boots`.
 
 authenticate -> read and inflate -> decode -> validate -> redact -> publish -> answer

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,9 +26,12 @@ from libs.common.settings import InstallationSettings, KafkaSettings
 from libs.common.telemetry.logs import configure_logs, get_logger
 from libs.common.telemetry.metrics import Metrics
 from libs.common.telemetry.trace import TraceMiddleware
-from services.ingest.api import batches, replay
-from services.ingest.api.batches import BatchEndpoint, BatchRoute
+from services.ingest.api import batches, otlp, replay, sentry
+from services.ingest.api.batches import BatchEndpoint
+from services.ingest.api.intake import Intake
+from services.ingest.api.otlp import OtlpEndpoint
 from services.ingest.api.replay import ReplayEndpoint
+from services.ingest.api.sentry import SentryEndpoint
 from services.ingest.domain.inflight import Inflight
 from services.ingest.domain.ledger import Ledger
 from services.ingest.domain.quota import Quotas
@@ -55,10 +59,20 @@ class RedactionRules:
 
 
 def route_paths(endpoints: dict[str, ASGIApp], others: ASGIApp) -> ASGIApp:
-    """Send exact paths to their endpoints and the rest to a framework's router."""
+    """Send exact paths to their endpoints and the rest to another router."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await endpoints.get(scope["path"], others)(scope, receive, send)
+
+    return app
+
+
+def route_matching(pattern: re.Pattern[str], endpoint: ASGIApp, others: ASGIApp) -> ASGIApp:
+    """Send paths of one form to their endpoint and the rest to a framework's router."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        found = pattern.fullmatch(scope["path"])
+        await (endpoint if found else others)(scope, receive, send)
 
     return app
 
@@ -98,7 +112,7 @@ async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
 
     producer = KafkaPublisher(connection_options(KafkaSettings()), clock)
     publisher = BatchPublisher(producer, settings.telemetry_topic, ledger, metrics, clock)
-    route = BatchRoute(
+    intake = Intake(
         settings=settings,
         limits=settings.limits(),
         keys=keys,
@@ -109,6 +123,9 @@ async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
         metrics=metrics,
         clock=clock,
         secret=secret,
+    )
+    metrics.gauge("headwater_ingest_inflight_bytes").set_function(
+        lambda: intake.inflight.held_bytes
     )
 
     async def missing() -> dict[str, str]:
@@ -126,7 +143,12 @@ async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
         exception_handlers={HTTPException: _answer_no_route},
     )
     app = route_paths(
-        {batches.PATH: BatchEndpoint(route), replay.PATH: ReplayEndpoint(route)}, others
+        {
+            batches.PATH: BatchEndpoint(intake),
+            otlp.PATH: OtlpEndpoint(intake),
+            replay.PATH: ReplayEndpoint(intake),
+        },
+        route_matching(sentry.PATHS, SentryEndpoint(intake), others),
     )
     listen = Listen(settings.listen_host, settings.listen_port, settings.listen_fd)
     server = HttpServer(TraceMiddleware(app), listen, settings.drain_grace)

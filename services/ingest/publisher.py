@@ -1,6 +1,9 @@
 """Publishing accepted batches to `telemetry`."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from libs.common.clock import Clock
 from libs.common.events import encode_batch
@@ -8,13 +11,18 @@ from libs.common.kafka.producer import (
     NotPublished,
     OutcomeUnknown,
     Publisher,
+    PublisherLimits,
     Receipt,
     RecordTooLarge,
 )
 from libs.common.telemetry.metrics import Metrics
 from services.ingest.domain.batch import Verdict
 from services.ingest.domain.errors import RecordRefused, Unavailable
+from services.ingest.domain.keys import IngestKeyRecord
 from services.ingest.domain.ledger import Ledger, Tally
+
+_ATTEMPT = PublisherLimits().deadline
+_PAUSE = timedelta(milliseconds=250)
 
 
 class BatchPublisher:
@@ -65,6 +73,36 @@ class BatchPublisher:
         self._seconds.observe(self._clock.monotonic() - started)
         self._book(verdict, accepted=accepted_count, unknown=0)
         return receipt
+
+    async def publish_all(self, verdicts: Sequence[Verdict], until: float | None = None) -> None:
+        """Return once Kafka has every record; raises what `publish` raises, after all have ended.
+
+        What Kafka does not take is sent again until that monotonic time; each attempt counts.
+        """
+        sends = (self._publish_until(verdict, until) for verdict in verdicts)
+        for outcome in await asyncio.gather(*sends, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _publish_until(self, verdict: Verdict, until: float | None) -> None:
+        while True:
+            try:
+                await self.publish(verdict)
+            except Unavailable:
+                # an attempt may take its own deadline, and is not begun without that much time left
+                left = 0.0 if until is None else until - self._clock.monotonic()
+                if left <= _ATTEMPT.total_seconds():
+                    raise
+                await asyncio.sleep(_PAUSE.total_seconds())
+            else:
+                return
+
+    def reject(self, key: IngestKeyRecord, received_at: datetime, reasons: Counter[str]) -> None:
+        """Book events that never became part of a batch."""
+        count = reasons.total()
+        if count:
+            self._rejected.inc(count)
+            self._ledger.book(key.id, received_at, Tally(count, rejected=reasons))
 
     def _book(self, verdict: Verdict, *, accepted: int, unknown: int) -> None:
         header = verdict.record.header

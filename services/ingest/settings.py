@@ -19,6 +19,8 @@ class IngestSettings(CommonSettings):
     """Custom rules, checked at start; see docs/guide/redaction.md."""
     max_body_bytes: int = 5 * 1024 * 1024
     """Of a decompressed body; beyond it 413."""
+    max_foreign_body_bytes: int = 20 * 1024 * 1024
+    """The same for OpenTelemetry and Sentry clients, which decide themselves how much they send."""
     max_events: int = 1_000
     """Of one batch; beyond it 413."""
     max_event_bytes: int = 64 * 1024
@@ -31,6 +33,10 @@ class IngestSettings(CommonSettings):
     """Time for a body to arrive; beyond it 408."""
     inflight_bytes: int = 64 * 1024 * 1024
     """Bodies being read or published at once; beyond it new ones are answered 503."""
+    waiting_bytes: int = 32 * 1024 * 1024
+    """Bodies of Sentry clients that are being read or wait for Kafka; beyond it 429."""
+    sentry_patience: timedelta = timedelta(seconds=20)
+    """How long a Sentry client waits for Kafka: what it is refused, it throws away."""
     keys_refresh: timedelta = timedelta(seconds=5)
     """How often keys are read again: a disabled key works no longer than this."""
     ledger_flush: timedelta = timedelta(seconds=5)

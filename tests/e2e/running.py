@@ -44,6 +44,12 @@ class Product:
     """Of the same application; works from every origin."""
     processes: list[ServiceProcess]
 
+    def key_for(self, *, is_browser: bool) -> str:
+        """Return an ingest key of the application."""
+        if is_browser:
+            return self.browser_key
+        return str(self.ingest.headers["authorization"]).removeprefix("Bearer ")
+
     def post(self, *events: dict[str, Any], batch_id: str | None = None) -> dict[str, Any]:
         """Post a batch that has to be accepted, and return the answer."""
         answer = self.ingest.post(

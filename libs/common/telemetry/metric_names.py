@@ -36,6 +36,18 @@ METRICS: tuple[MetricSpec, ...] = (
         _LATENCY_S,
     ),
     MetricSpec("headwater_ingest_inflight_bytes", "gauge", "Bytes of batches being worked on."),
+    MetricSpec(
+        "headwater_ingest_ignored_items_total",
+        "counter",
+        "Items of Sentry envelopes that nothing is made of, by type.",
+        ("type",),
+    ),
+    MetricSpec(
+        "headwater_ingest_client_losses_total",
+        "counter",
+        "What Sentry clients say that they threw away (client_report), by reason and category.",
+        ("reason", "category"),
+    ),
     MetricSpec("headwater_redaction_hits_total", "counter", "Values redacted, by rule.", ("rule",)),
     MetricSpec(
         "headwater_producer_replacements_total", "counter", "Kafka producers thrown away for new."

@@ -8,9 +8,9 @@ from services.ingest.domain.keys import IngestKeyRecord, origin_is_listed
 
 _ALLOWED_HEADERS = (
     b"authorization, x-headwater-key, content-type, content-encoding, x-sent-at, "
-    b"x-trace-id, traceparent"
+    b"x-trace-id, traceparent, x-sentry-auth"
 )
-_EXPOSED_HEADERS = b"retry-after, x-trace-id"
+_EXPOSED_HEADERS = b"retry-after, x-sentry-rate-limits, x-trace-id"
 Headers = list[tuple[bytes, bytes]]
 
 

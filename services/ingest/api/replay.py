@@ -15,13 +15,13 @@ from libs.common.events import BatchRecord, ExceptionRow, LogRow, SampleRow
 from libs.common.events.records import BatchHeader
 from libs.common.ids import batch_key
 from libs.common.kafka.producer import Receipt
-from services.ingest.api.batches import BatchRoute
+from services.ingest.api.intake import Intake
 from services.ingest.api.requests import (
     JSON,
     ClientGone,
     RequestHead,
     answer,
-    answer_problem,
+    problem_reply,
     read_body,
     read_head,
 )
@@ -52,8 +52,8 @@ class Letter(msgspec.Struct):
 class ReplayEndpoint:
     """The ASGI application behind the path."""
 
-    def __init__(self, route: BatchRoute) -> None:
-        self._route = route
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request: 202 once Kafka has the letter."""
@@ -63,7 +63,7 @@ class ReplayEndpoint:
                 raise WrongMethod("post a letter")
             letter_id, receipt = await self._replay(head, receive)
         except IngestError as error:
-            await answer_problem(send, error, [])
+            await answer(send, *problem_reply(error))
         except ClientGone:
             return
         else:
@@ -71,16 +71,16 @@ class ReplayEndpoint:
             await answer(send, 202, body, [(b"content-type", JSON)])
 
     async def _replay(self, head: RequestHead, receive: Receive) -> tuple[UUID, Receipt | None]:
-        route = self._route
-        with route.inflight.hold() as held:
-            body = await read_body(receive, head.content_length, route.body_limits, held)
-            expected = internal_signature(route.secret, body)
+        intake = self._intake
+        with intake.inflight.hold() as held:
+            body = await read_body(receive, head.content_length, intake.body_limits, held)
+            expected = internal_signature(intake.secret, body)
             if not hmac.compare_digest((head.internal or "").encode(), expected.encode()):
                 raise Unauthorized("internal route")
             letter, record = read_letter(body)
             key = batch_key(letter.application, record.header.batch_id)
             verdict = Verdict(record.header.batch_id, True, record, key, 1)
-            receipt = await route.publisher.publish(verdict)
+            receipt = await intake.publisher.publish(verdict)
         return letter.letter_id, receipt
 
 

@@ -16,6 +16,8 @@ from services.ingest.domain.errors import BodyTooLarge, BodyTooSlow, IngestError
 from services.ingest.domain.inflight import Held
 
 JSON = b"application/json"
+Reply = tuple[int, bytes, list[tuple[bytes, bytes]]]
+"""Status, body, headers."""
 
 
 class ClientGone(Exception):
@@ -71,7 +73,7 @@ def read_head(scope: Scope) -> RequestHead:
         head.content_length = int(length)
     sent_at = values.get(b"x-sent-at")
     if scope["query_string"]:
-        query = _query(scope["query_string"])
+        query = read_query(scope["query_string"])
         head.key = head.key or query.get("key")
         sent_at = sent_at or query.get("sent_at")
     head.sent_at = _moment(sent_at) if sent_at else None
@@ -86,7 +88,8 @@ def _joined(found: list[tuple[bytes, str]]) -> dict[bytes, str]:
     return values
 
 
-def _query(query_string: bytes) -> dict[str, str]:
+def read_query(query_string: bytes) -> dict[str, str]:
+    """Return the parameters, the first where one repeats; raises MalformedBody for too many."""
     try:
         pairs = parse_qsl(query_string.decode("latin-1"), max_num_fields=20)
     except ValueError as error:
@@ -138,10 +141,8 @@ async def answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes
     await send({"type": "http.response.body", "body": body})
 
 
-async def answer_problem(
-    send: Send, error: IngestError, headers: list[tuple[bytes, bytes]]
-) -> None:
-    """Send an error as problem+json."""
+def problem_reply(error: IngestError) -> Reply:
+    """Return an error as problem+json."""
     problem = Problem(
         status=error.status,
         reason=error.reason,
@@ -149,15 +150,20 @@ async def answer_problem(
         retryable=error.retryable,
         retry_after_s=error.retry_after_s,
     )
-    problem_headers = [(k.encode(), v.encode("latin-1")) for k, v in problem.headers().items()]
+    headers = [(k.encode(), v.encode("latin-1")) for k, v in problem.headers().items()]
+    return error.status, problem.body(), headers + http_headers(error)
+
+
+def http_headers(error: IngestError) -> list[tuple[bytes, bytes]]:
+    """Return the headers that HTTP asks for beside a status, whatever the format."""
     if error.status == 401:
-        problem_headers.append((b"www-authenticate", b"Bearer"))
-    elif error.status == 405:
-        problem_headers.append((b"allow", b"POST, OPTIONS"))
-    elif error.status == 408:
+        return [(b"www-authenticate", b"Bearer")]
+    if error.status == 405:
+        return [(b"allow", b"POST, OPTIONS")]
+    if error.status == 408:
         # the rest of the body is still to come: nobody shall wait for it
-        problem_headers.append((b"connection", b"close"))
-    await answer(send, error.status, problem.body(), [*problem_headers, *headers])
+        return [(b"connection", b"close")]
+    return []
 
 
 def _moment(text: str) -> datetime | None:

@@ -1,6 +1,8 @@
-"""From the bytes of a request to the bytes of a document: gzip with an output cap."""
+"""From the bytes of a request to the bytes of a document: every encoding with an output cap."""
 
 import zlib
+
+import cramjam
 
 from services.ingest.domain.errors import BodyTooLarge, MalformedBody, UnsupportedEncoding
 
@@ -24,6 +26,45 @@ def inflate(body: bytes, encoding: str, limit_bytes: int) -> bytes:
     if len(body) > limit_bytes:
         raise BodyTooLarge(f"more than {limit_bytes} bytes")
     return body.removeprefix(_BOM)
+
+
+def inflate_any(body: bytes, encoding: str, limit_bytes: int) -> bytes:
+    """Return the document as `inflate` does, for clients that also send deflate, br or zstd."""
+    if encoding == "deflate":
+        body = _undeflate(body, limit_bytes)
+    elif encoding in ("br", "zstd"):
+        body = _decompress(body, encoding, limit_bytes)
+    else:
+        return inflate(body, encoding, limit_bytes)
+    return body.removeprefix(_BOM)
+
+
+def _undeflate(body: bytes, limit_bytes: int) -> bytes:
+    """Inflate zlib's form, which HTTP means by deflate, or the bare one, which some send."""
+    for window in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
+        stream = zlib.decompressobj(window)
+        try:
+            document = stream.decompress(body, limit_bytes + 1)
+        except zlib.error:
+            continue
+        if len(document) > limit_bytes:
+            raise BodyTooLarge(f"more than {limit_bytes} bytes after decompression")
+        if stream.eof:
+            return document
+    raise MalformedBody("not deflate, or cut off")
+
+
+def _decompress(body: bytes, encoding: str, limit_bytes: int) -> bytes:
+    # a buffer of the limit's size costs address space until it is written to
+    room = bytearray(limit_bytes)
+    codec = cramjam.brotli if encoding == "br" else cramjam.zstd
+    try:
+        size: int = codec.decompress_into(body, room)
+    except cramjam.DecompressionError as error:
+        if "whole buffer" in str(error):
+            raise BodyTooLarge(f"more than {limit_bytes} bytes after decompression") from error
+        raise MalformedBody(f"not {encoding}, or cut off") from error
+    return bytes(memoryview(room)[:size])
 
 
 def _gunzip(body: bytes, limit_bytes: int) -> bytes:

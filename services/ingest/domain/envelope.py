@@ -36,7 +36,7 @@ def read_envelope(body: bytes, limits: BatchLimits) -> tuple[bytes, ClientBatch]
     try:
         envelope = _decode(body, limits)
     except msgspec.DecodeError as error:
-        body = _rewrite(text, str(error) if text else "empty body")
+        body = rewrite(text, str(error) if text else "empty body")
         envelope = _decode(body, limits)
     if not envelope.events:
         raise InvalidBatch("the batch has no events")
@@ -84,7 +84,7 @@ def _skip_blanks(text: str, at: int) -> int:
     return at
 
 
-def _rewrite(text: str, complaint: str) -> bytes:
+def rewrite(text: str, complaint: str) -> bytes:
     """Return the document as strict JSON; raises MalformedBody where it is none at all."""
     try:
         value: Any = json.loads(

@@ -3,6 +3,7 @@
 HeadwaterError
 └── IngestError
     ├── Unauthorized        key missing, malformed, unknown, disabled
+    ├── UnknownDsn          the same of a Sentry client, in its words
     ├── OriginRefused       the page's origin is not on the key's list
     ├── UnsupportedEncoding, UnsupportedType
     ├── BodyTooLarge, BatchTooLarge, RecordRefused
@@ -29,6 +30,12 @@ class Unauthorized(IngestError):
     """The ingest key is missing or not valid; the answer does not say which."""
 
     status, reason = 401, "invalid_key"
+
+
+class UnknownDsn(IngestError):
+    """The DSN's public key is missing or not a valid ingest key."""
+
+    status, reason = 403, "invalid_key"
 
 
 class OriginRefused(IngestError):

@@ -38,6 +38,11 @@ class Held:
         self._inflight.held_bytes += more_bytes
         self._bytes += more_bytes
 
+    def release(self, bytes_count: int) -> None:
+        """Give back before the end what is no longer held."""
+        self._inflight.held_bytes -= bytes_count
+        self._bytes -= bytes_count
+
     def __enter__(self) -> Self:
         return self
 

@@ -137,7 +137,7 @@ def _mend_time(event: dict[str, Any], extra: dict[str, Any]) -> None:
     value = event.get("created_at")
     if value is None:
         return
-    moment = _moment(value)
+    moment = moment_of(value)
     if moment is None:
         extra["client_created_at"] = cut_text(str(value), SHORT_CAP_BYTES)
         event["created_at"] = None
@@ -145,7 +145,8 @@ def _mend_time(event: dict[str, Any], extra: dict[str, Any]) -> None:
         event["created_at"] = moment.isoformat()
 
 
-def _moment(value: Any) -> datetime | None:
+def moment_of(value: Any) -> datetime | None:
+    """Read a time: ISO 8601 with or without zone, or a Unix time; None where it is none."""
     if isinstance(value, str):
         text = value.strip()
         # before ISO 8601, whose short forms read 1761123112345 as a day of the year 1761

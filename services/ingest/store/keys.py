@@ -1,5 +1,6 @@
 """A copy of all ingest keys in memory."""
 
+import asyncio
 from datetime import datetime
 
 from sqlalchemy import select
@@ -16,6 +17,7 @@ class KeyStore:
         self._engine = engine
         self.keys: dict[str, IngestKeyRecord] = {}
         self.refreshed_at: datetime | None = None
+        self.were_read = asyncio.Event()
 
     async def refresh(self, now: datetime) -> None:
         """Read all keys anew; raises what SQLAlchemy raises and keeps the last copy then."""
@@ -40,6 +42,7 @@ class KeyStore:
             }
         self.keys = keys
         self.refreshed_at = now
+        self.were_read.set()
 
     async def paused_topics(self) -> dict[str, str]:
         """Return the topics that must not be published to just now, with the reason."""

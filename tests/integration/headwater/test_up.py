@@ -5,8 +5,11 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from headwater.home import Home
@@ -57,13 +60,25 @@ def test_up_tells_what_a_newcomer_needs(running: Installation) -> None:
     assert shown.returncode == 0
     status = json.loads(shown.stdout)
     assert status == running.status()
-    for name in ("console_url", "admin_email", "admin_password", "ingest_key", "ingest_url"):
+    told_names = ["console_url", "admin_email", "admin_password", "ingest_key", "ingest_url"]
+    for name in [*told_names, "sentry_dsn", "otlp_endpoint"]:
         assert status[name] in told
+    assert post_by_doors(status) == [200, 200]
     assert status["ready"]
     assert status["processes"].keys() == PARTS
     assert all(part["ready"] and part["pid"] for part in status["processes"].values())
     assert post_all(status, ["hello"]) == [202]
     until(shows(status, "hello"))
+
+
+def post_by_doors(status: dict[str, Any]) -> list[int]:
+    """Post by OTLP and by Sentry's protocol to where the status says; return the answers' codes."""
+    dsn = urlsplit(status["sentry_dsn"])
+    envelope = f"http://{dsn.hostname}:{dsn.port}/api{dsn.path}/envelope/?sentry_key={dsn.username}"
+    headers = {"authorization": f"Bearer {status['ingest_key']}"}
+    with httpx.Client(timeout=15) as client:
+        logs = client.post(status["otlp_endpoint"], json={"resourceLogs": []}, headers=headers)
+        return [logs.status_code, client.post(envelope, content=b"{}").status_code]
 
 
 def test_a_gateway_that_is_killed_refuses_no_connection(running: Installation) -> None:

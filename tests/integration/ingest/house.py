@@ -33,6 +33,8 @@ _KEYS: tuple[dict[str, Any], ...] = (
     {"id": "turned", "previous_secret_hash": _OLD, "previous_valid_until": "2100-01-01T00:00:00Z"},
     {"id": "past", "previous_secret_hash": _OLD, "previous_valid_until": "2020-01-01T00:00:00Z"},
     {"id": "small", "events_per_minute": 20},
+    {"id": "smallotlp", "events_per_minute": 20},
+    {"id": "smallsentry", "events_per_minute": 20},
 )
 
 

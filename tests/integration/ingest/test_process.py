@@ -30,8 +30,14 @@ from tests.integration.ingest.house import (
     surroundings,
 )
 from tests.stack import Stack, unique_telemetry
+from tests.unit.ingest.making import SECRET
+from tests.unit.ingest.otlp_making import as_json, record, request
 
 PROMISED_SECONDS = 5.0
+DOORS = (
+    ("/v1/logs", as_json(request(record()))),
+    ("/api/1/envelope/", b'{}\n{"type":"event"}\n{"message":"m"}'),
+)
 
 
 @pytest.fixture
@@ -43,6 +49,17 @@ def own_gateway(stack: Stack, template_database: str) -> Iterator[Gateway]:
 async def post_once(port: int, body: dict[str, object]) -> httpx.Response:
     async with httpx.AsyncClient(timeout=15) as client:
         return await client.post(f"http://127.0.0.1:{port}{PATH}", json=body, headers=bearer())
+
+
+async def post_by_door(port: int, door: tuple[str, bytes]) -> httpx.Response:
+    path, body = door
+    auth = {
+        "x-sentry-auth": f"Sentry sentry_key=hw_k1_{SECRET}",
+        "content-type": "application/json",
+    }
+    async with httpx.AsyncClient(timeout=15) as client:
+        url = f"http://127.0.0.1:{port}{path}"
+        return await client.post(url, content=body, headers=bearer() | auth)
 
 
 async def wait_for(is_so: Callable[[], bool], seconds: float = 15) -> None:
@@ -219,7 +236,8 @@ async def test_without_kafka(stack: Stack, database: str, run_folder: Path) -> N
     await add_keys(database)
     kafka = LocalKafka(run_folder / f"kafka-{uuid4().hex[:6]}", options=KafkaOptions("256m", True))
     topic = unique_telemetry(partition_count=3)
-    spec = spec_of("ingest", HEADWATER_KAFKA_BOOTSTRAP=kafka.bootstrap)
+    brief = {"HEADWATER_SENTRY_PATIENCE": "PT1S"}
+    spec = spec_of("ingest", HEADWATER_KAFKA_BOOTSTRAP=kafka.bootstrap, **brief)
     gateway = ServiceProcess(spec, surroundings(stack, database, topic.name))
     try:
         await kafka.start()
@@ -235,6 +253,11 @@ async def test_without_kafka(stack: Stack, database: str, run_folder: Path) -> N
         assert time.monotonic() - began < PROMISED_SECONDS
         assert {answer.status_code for answer in answers} == {503}
         assert all("retry-after" in a.headers and a.json()["retryable"] for a in answers)
+        by_otlp, by_sentry = await asyncio.gather(*(post_by_door(spec.port, one) for one in DOORS))
+        assert (by_otlp.status_code, by_otlp.json()["code"]) == (503, 14)
+        assert "retry-after" in by_otlp.headers
+        assert by_sentry.status_code == 429
+        assert by_sentry.headers["x-sentry-rate-limits"].endswith(":key:unavailable")
 
         kafka.node(1).thaw()
         for body in bodies:

@@ -78,6 +78,7 @@ def test_state_of_no_home_and_of_a_broken_file(home: Home) -> None:
 def test_state_file_holds_the_promised_keys_and_is_private(home: Home) -> None:
     write_state(home, State(home=str(home.path)))
     promised = {"ready", "console_url", "ingest_url", "ingest_key", "admin_email"}
+    promised |= {"sentry_dsn", "otlp_endpoint"}
     promised |= {"admin_password", "api_token", "database_url", "kafka_bootstrap", "processes"}
     assert promised <= json.loads(home.state_file.read_text()).keys()
     assert stat.S_IMODE(home.state_file.stat().st_mode) == 0o600

@@ -19,7 +19,7 @@ from libs.common.telemetry.metrics import Metrics
 from services.ingest.domain.errors import IngestError, RecordRefused, Unavailable
 from services.ingest.domain.ledger import Ledger, Tally
 from services.ingest.publisher import BatchPublisher
-from tests.unit.ingest.making import NOW, body_of, log_event, read
+from tests.unit.ingest.making import NOW, body_of, key_record, log_event, read
 
 HOUR = NOW.replace(minute=0, second=0, microsecond=0)
 PLACE: tuple[str, datetime] = ("k1", HOUR)
@@ -107,3 +107,42 @@ async def test_a_paused_topic() -> None:
     with pytest.raises(Unavailable, match="grows"):
         await publisher.publish(read(VERDICT_BODY))
     assert kafka.records == []
+
+
+class LateKafka(MemoryPublisher):
+    """Takes nothing at first."""
+
+    def __init__(self, refusal_count: int) -> None:
+        super().__init__()
+        self.refusal_count = refusal_count
+
+    async def publish(self, topic: str, key: bytes, value: bytes) -> Receipt | None:
+        if self.refusal_count > 0:
+            self.refusal_count -= 1
+            raise OutcomeUnknown("late")
+        return await super().publish(topic, key, value)
+
+
+async def test_patience_sends_again_and_counts_each_attempt() -> None:
+    kafka = LateKafka(2)
+    publisher, ledger = publisher_on(kafka)
+    until = SystemClock().monotonic() + 60
+    await publisher.publish_all([read(VERDICT_BODY)], until)
+    assert len(kafka.records) == 1
+    rejected = Counter(unknown_level=3)
+    assert ledger.changed() == {PLACE: Tally(9, 2, 4, rejected)}
+
+
+async def test_without_patience_all_are_tried_once_and_one_failure_is_told() -> None:
+    kafka = LateKafka(1)
+    publisher, _ = publisher_on(kafka)
+    with pytest.raises(Unavailable):
+        await publisher.publish_all([read(VERDICT_BODY)] * 3)
+    assert len(kafka.records) == 2
+
+
+def test_what_never_became_an_event_is_booked_as_rejected() -> None:
+    publisher, ledger = publisher_on(MemoryPublisher())
+    publisher.reject(key_record(), NOW, Counter(malformed_event=2))
+    publisher.reject(key_record(), NOW, Counter())
+    assert ledger.changed() == {PLACE: Tally(2, 0, 0, Counter(malformed_event=2))}

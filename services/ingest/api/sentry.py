@@ -1,0 +1,177 @@
+"""`POST /api/{project}/envelope/` and `/store/`: what Sentry's SDKs send, unchanged.
+
+These clients throw away what they are refused, so a body waits for Kafka before it is, and an event
+that is too large is trimmed.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import msgspec
+from starlette.types import Scope
+
+from services.ingest.api.intake import Endpoint, Intake, Post
+from services.ingest.api.requests import JSON, Reply, problem_reply, read_body, read_query
+from services.ingest.domain.batch import Arrival
+from services.ingest.domain.body import inflate_any
+from services.ingest.domain.errors import (
+    IngestError,
+    MalformedBody,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    UnknownDsn,
+)
+from services.ingest.domain.foreign import Headed, batch_bodies, request_id
+from services.ingest.domain.inflight import Held, Inflight
+from services.ingest.domain.keys import IngestKeyRecord
+from services.ingest.domain.repair import Unmendable, decode_leniently
+from services.ingest.domain.sentry_envelope import (
+    Item,
+    SentryEnvelope,
+    event_id_of,
+    read_sentry_envelope,
+)
+from services.ingest.domain.sentry_items import Reading, read_items
+from services.ingest.domain.trim import fit_event
+
+PATHS = re.compile(r"/api/[A-Za-z0-9_-]{1,64}/(?:envelope|store)/?")
+_HEADERS = [(b"content-type", JSON), (b"cache-control", b"no-store")]
+_KEY = re.compile(r"(?:^|[\s,])sentry_key\s*=\s*\"?(\w+)")
+_AT_ONCE_COUNT = 4
+_LIMITED = "default;error;transaction;span;log_item;log_byte"
+"""Sentry's categories of what we store; a client report passes, which says what was lost."""
+
+
+class SentryEndpoint(Endpoint):
+    """The ASGI application behind both paths.
+
+    Which project a DSN names says nothing: its key says which application it is.
+    """
+
+    def __init__(self, intake: Intake) -> None:
+        super().__init__(intake)
+        self._waiting = Inflight(intake.settings.waiting_bytes)
+        self._ignored = intake.metrics.counter("headwater_ingest_ignored_items_total")
+        self._losses = intake.metrics.counter("headwater_ingest_client_losses_total")
+
+    async def take(self, post: Post) -> Reply:
+        """Answer 200 once Kafka has what the envelope holds."""
+        intake, head = self._intake, post.head
+        until = intake.clock.monotonic() + intake.settings.sentry_patience.total_seconds()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(intake.settings.sentry_patience.total_seconds()):
+                await intake.keys.were_read.wait()
+        said = _said_keys(post.scope)
+        key = self._authenticate(said, post) if said else None
+        # whose key is only in the body may not fill the memory before it is known
+        limits = intake.foreign_limits if key else intake.body_limits
+        self._waiting.check(head.content_length or 0)
+        with self._waiting.hold() as held:
+            sent = await read_body(post.receive, head.content_length, limits, held)
+            body = inflate_any(sent, head.content_encoding, limits.size_bytes)
+            if body is not sent:
+                held.add(len(body))
+            envelope = _read(body, is_store=post.scope["path"].rstrip("/").endswith("store"))
+            intake.count_bytes(body)
+            del sent, body
+            if envelope.public_key is not None:
+                said.add(envelope.public_key)
+            if key is None or len(said) > 1:
+                key = self._authenticate(said, post)
+            arrival = intake.arrival(key, envelope.sent_at, envelope.content)
+            await self._publish(envelope, arrival, held, until)
+        event_id = envelope.event_id
+        said_id = msgspec.json.encode({"id": event_id.hex} if event_id else {})
+        return _readable((200, said_id, _HEADERS), post.scope)
+
+    def refusal(self, error: IngestError, scope: Scope) -> Reply:
+        """Return the answer: what may pass becomes a short rate limit, the only wait they know."""
+        if isinstance(error, Unauthorized):
+            error = UnknownDsn("the DSN's public key is no valid ingest key")
+        if not isinstance(error, RateLimited | Unavailable):
+            return _readable(problem_reply(error), scope)
+        seconds = error.retry_after_s or 1
+        limited = RateLimited(error.detail)
+        limited.retry_after_s = seconds
+        status, body, headers = problem_reply(limited)
+        limits = f"{seconds}:{_LIMITED}:key:{error.reason}".encode()
+        headers.append((b"x-sentry-rate-limits", limits))
+        return _readable((status, body, headers), scope)
+
+    def _authenticate(self, said: set[str], post: Post) -> IngestKeyRecord:
+        """Return the one key that was said; raises Unauthorized, OriginRefused, Unavailable."""
+        text = next(iter(said)) if len(said) == 1 else None
+        del post.headers[:]
+        return self._intake.authenticate(text, post.head.origin, post.headers)
+
+    async def _publish(
+        self, envelope: SentryEnvelope, arrival: Arrival, held: Held, until: float
+    ) -> None:
+        intake, key = self._intake, arrival.key
+        reading = read_items(envelope)
+        count = len(reading.events) + reading.rejected.total()
+        if count:
+            intake.quotas.take(key, count)
+        self._count(reading)
+        intake.publisher.reject(key, arrival.received_at, reading.rejected)
+        first_id = envelope.event_id or request_id(key.application, arrival.body_hmac)
+        bodies = batch_bodies(self._fitted(reading.events), first_id, intake.limits)
+        while some := list(islice(bodies, _AT_ONCE_COUNT)):
+            size = sum(map(len, some))
+            held.add(size)
+            verdicts = [intake.judge(body, arrival) for body in some]
+            await intake.publisher.publish_all(verdicts, until)
+            held.release(size)
+
+    def _fitted(self, events: Iterable[Headed]) -> Iterator[Headed]:
+        intake = self._intake
+        hits: Counter[str] = Counter()
+        for heading, event in events:
+            yield heading, fit_event(event, intake.limits, intake.redaction, hits)
+        intake.count_hits(hits)
+
+    def _count(self, reading: Reading) -> None:
+        for kind, count in reading.ignored.items():
+            self._ignored.labels(kind).inc(count)
+        for (reason, category), count in reading.losses.items():
+            self._losses.labels(reason, category).inc(count)
+
+
+def _readable(reply: Reply, scope: Scope) -> Reply:
+    """Return the answer as its reader needs it: a page gets no body.
+
+    Chromium takes a request for unfinished until the body of its answer was read, which Sentry's
+    SDK never does, and lets a page have 64 KiB of unfinished `keepalive` requests: some 25 events.
+    """
+    status, body, headers = reply
+    if any(name == b"origin" for name, _ in scope["headers"]):
+        return status, b"", [pair for pair in headers if pair[0] != b"content-type"]
+    return status, body, headers
+
+
+def _said_keys(scope: Scope) -> set[str]:
+    """Return the keys that the head names, in a header or the query; they have to agree."""
+    said: set[str] = set()
+    for name, value in scope["headers"]:
+        if name == b"x-sentry-auth" and (found := _KEY.search(value.decode("latin-1"))):
+            said.add(found[1])
+    if scope["query_string"] and (key := read_query(scope["query_string"]).get("sentry_key")):
+        said.add(key)
+    return said
+
+
+def _read(body: bytes, *, is_store: bool) -> SentryEnvelope:
+    """Return the envelope; what is posted to `/store/` is one event without any."""
+    if not is_store:
+        return read_sentry_envelope(body)
+    try:
+        event_id = event_id_of(decode_leniently(body))
+    except Unmendable as error:
+        raise MalformedBody("not a JSON event") from error
+    header = {"event_id": event_id.hex} if event_id else {}
+    return SentryEnvelope(header, [Item("event", body)], body)
