@@ -73,7 +73,7 @@ export function createClient(options, world, onClose) {
     save: outbox.save,
     add(batch) {
       outbox.add(batch);
-      (leaving ? outbox.leave : outbox.pump)();
+      if (leaving) outbox.leave();
     },
   });
   /** @param {Event} event */

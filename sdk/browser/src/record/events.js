@@ -71,7 +71,7 @@ export function createEvents({ redact, beforeSend }, { counts }) {
     /** @param {Event} event @returns {string} JSON, small enough for the gateway */
     write(event) {
       const text = encode(event);
-      if (byteLength(text) < EVENT_BYTES) return text;
+      if (text.length * 3 < EVENT_BYTES || byteLength(text) < EVENT_BYTES) return text;
       shrink(event);
       return encode(event);
     },

@@ -75,11 +75,13 @@ export const cases = [
           promise: Promise.resolve(1),
         };
         const times = /** @type {Record<string, number>} */ ({});
-        for (const [name, value] of Object.entries(all)) {
-          const began = performance.now();
-          window.log.info(`hostile ${name}`, { value });
-          times[name] = performance.now() - began;
-        }
+        for (const [name, value] of Object.entries(all))
+          for (let round = 0; round < 5; round += 1) {
+            const began = performance.now();
+            window.log.info(`hostile ${name}`, { value, round });
+            const ms = performance.now() - began;
+            times[name] = Math.min(ms, times[name] ?? ms); // other processes share the machine
+          }
         for (const value of [
           revoked.proxy,
           throwing,
@@ -254,9 +256,9 @@ export const cases = [
           "token token ",
         ];
         window.log.info("warm up");
-        // the best of three: other processes share the machine
+        // the best of seven: other processes share the machine
         return seeds.map((seed, index) => {
-          const rounds = [0, 1, 2].map((round) => {
+          const rounds = [0, 1, 2, 3, 4, 5, 6].map((round) => {
             const text = `${round}${seed.repeat(Math.ceil(1_000_000 / seed.length))}`;
             text.charCodeAt(500_000); // V8 puts repeated text together when it is read first
             const began = performance.now();
