@@ -1,4 +1,9 @@
-import { ErrorsInstrumentation, LogLevel, SessionInstrumentation, initializeFaro } from "@grafana/faro-web-sdk";
+import {
+  ErrorsInstrumentation,
+  LogLevel,
+  SessionInstrumentation,
+  initializeFaro,
+} from "@grafana/faro-web-sdk";
 
 export const start = (origin) => {
   const faro = initializeFaro({
