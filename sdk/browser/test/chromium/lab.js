@@ -140,7 +140,7 @@ export class Lab {
    *
    * @param {Iterable<string> | Map<string, number>} messages
    */
-  async expectDelivered(messages, timeoutMs = 12_000) {
+  async expectDelivered(messages, timeoutMs = 60_000) {
     const counted = messages instanceof Map ? messages : countOf(messages);
     this.expected = counted;
     const total = [...counted.values()].reduce((sum, count) => sum + count, 0);

@@ -77,8 +77,10 @@ export const cases = [
       await sleep(200);
       lab.collector.answer = () => accept();
       const session = await lab.context.newCDPSession(owner);
-      const crashedAt = lab.collector.now();
+      const crashed = new Promise((done) => owner.once("crash", done));
       session.send("Page.crash").catch(() => undefined);
+      await crashed;
+      const crashedAt = lab.collector.now();
       await lab.expectDelivered(messages);
       const [taken] = lab.collector.posts.filter((post) => post.done === "202");
       assert.ok(taken.at - crashedAt < 1000, `drained after ${taken.at - crashedAt} ms`);
@@ -110,7 +112,7 @@ export const cases = [
         const [refused, next] = lab.collector.posts.slice(before);
         const waited = next.at - refused.at;
         assert.ok(waited >= least - 150, `${value}: came after ${waited} ms`);
-        assert.ok(waited <= most + 1500, `${value}: came after ${waited} ms`);
+        assert.ok(waited <= most + 10_000, `${value}: came after ${waited} ms`);
         assert.equal(next.batch.batch_id, refused.batch.batch_id);
       }
       const date = new Date(Math.ceil(Date.now() / 1000) * 1000 + 1000);
@@ -188,10 +190,10 @@ export const cases = [
       lab.collector.answer = () => status(503);
       const page = await lab.visit({ init: "{ flushMs: 50 }" });
       await logAll(page, ["kept through an outage"]);
-      await lab.collector.until("four attempts", () => lab.collector.posts.length === 4, 15_000);
+      await lab.collector.until("four attempts", () => lab.collector.posts.length === 4);
       gaps(lab).forEach((gap, retry) => {
         const most = 1000 * 2 ** retry;
-        assert.ok(gap <= most + 2500, `retry ${retry} after ${gap} ms, more than ${most}`);
+        assert.ok(gap <= most + 5000, `retry ${retry} after ${gap} ms, more than ${most}`);
       });
       await sleep(1000);
       assert.equal(lab.collector.posts.length, 4, "more than three retries");
@@ -272,7 +274,13 @@ export const cases = [
         pages.push({ page, name });
       }
       const all = pages.flatMap(({ name }) => [`${name} first`, `${name} second`]);
-      await lab.collector.until("all four", () => lab.collector.events.length === 4, 14_000);
+      await lab.collector.until("all four", () => lab.collector.events.length === 4);
+      for (const { name } of pages) {
+        const [given, again] = lab.collector.posts.filter(({ batch }) =>
+          batch.events.some(({ message }) => message === `${name} first`),
+        );
+        assert.ok(again.at - given.at > 9900, `given up after ${again.at - given.at} ms`);
+      }
       const large = "кириллица ".repeat(60);
       for (const { page, name } of pages) {
         const last = times(30, (n) => `${name} ${word(n)} ${large}`);
