@@ -34,7 +34,7 @@ function between(low, high) {
   const to = last - (highRest !== nines);
   return [
     ...(lowRest !== zeros ? behind(first, lowRest, nines) : []),
-    ...(from < to ? [`[${from}-${to}]`] : from === to ? [`${from}`] : []),
+    ...(from > to ? [] : [from === to ? `${from}` : `[${from}${to - from > 1 ? "-" : ""}${to}]`]),
     ...(highRest !== nines ? behind(last, zeros, highRest) : []),
   ];
 }

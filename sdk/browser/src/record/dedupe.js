@@ -33,18 +33,15 @@ export function createDedupe(world, windowMs, summarise) {
     for (const [key, repeats] of windows) {
       const left = repeats.end - world.performance.now();
       if (left > 0 && windows.size <= KEYS) {
-        if (!isWaiting) world.setTimeout(wake, left);
-        isWaiting = true;
+        isWaiting ||= !!world.setTimeout(() => {
+          isWaiting = false;
+          sweep();
+        }, left);
         break;
       }
       windows.delete(key);
       emit(repeats);
     }
-  };
-
-  const wake = () => {
-    isWaiting = false;
-    sweep();
   };
 
   return {

@@ -55,11 +55,7 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
 
   const trim = async () => {
     const loose = [...items].filter(({ key, busy }) => !key && !busy);
-    shorten(
-      loose.map((batch) => ({ ...batch, batch, size: batch.bytes })),
-      maxBytes,
-      ({ batch }) => forget(batch, "evicted"),
-    );
+    shorten(loose, maxBytes, (batch) => forget(batch, "evicted"));
     shorten(await keep.entries(), maxBytes, ({ key, count, tab: owner }) => {
       const batch = [...items].find((one) => one.key === key);
       if (batch) {
