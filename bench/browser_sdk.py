@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -33,15 +33,15 @@ class _Cost:
     name: str
     unit: str
     of: Callable[[dict[str, Any]], float]
-    is_best: bool = False
-    """Whether ours has to be the least of all, not only less than the median."""
+    bound: Callable[[Iterable[float]], float] | None = None
+    """What ours must not exceed, from the others' figures; reported only where there is none."""
 
 
 _COSTS = (
-    _Cost("size in an application's bundle", "kB", lambda one: one["gzippedBytes"] / 1000, True),
+    _Cost("size in an application's bundle", "kB", lambda one: one["gzippedBytes"] / 1000, min),
     _Cost("first log() on a fresh page", "us", lambda one: float(one["firstUs"])),
-    _Cost("log(), the next 100", "us", lambda one: float(one["callUs"])),
-    _Cost("CPU of the main thread, 10,000 logs", "ms", lambda one: float(one["flood"]["ms"])),
+    _Cost("log(), the next 100", "us", lambda one: float(one["callUs"]), median),
+    _Cost("CPU of the main thread, 10,000 logs", "ms", lambda one: one["flood"]["ms"], median),
     _Cost("bytes of an event on the wire", "B", lambda one: float(one["wire"]["bytes"])),
 )
 
@@ -72,18 +72,16 @@ def as_figures(measured: dict[str, dict[str, Any]], chromium: str) -> list[Figur
     figures = []
     for cost in _COSTS:
         theirs = {name: cost.of(one) for name, one in others.items()}
-        least = min(theirs.values())
-        note = ", ".join(f"{name} {value:,.3g}" for name, value in theirs.items())
         figures.append(
             Figure(
                 "browser",
                 cost.name,
                 cost.of(ours),
                 cost.unit,
-                must=least if cost.is_best else median(theirs.values()),
-                goal=least,
+                must=cost.bound and cost.bound(theirs.values()),
+                goal=cost.bound and min(theirs.values()),
                 more_is_better=False,
-                note=note,
+                note=", ".join(f"{name} {_short(value)}" for name, value in theirs.items()),
             )
         )
     arrived = {name: one["flood"]["delivered"] for name, one in measured.items()}
@@ -118,6 +116,10 @@ def as_figures(measured: dict[str, dict[str, Any]], chromium: str) -> list[Figur
             ),
         ]
     return figures
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _verdicts(others: dict[str, dict[str, Any]], case: str) -> str:

@@ -5,6 +5,7 @@ import {
   initializeFaro,
 } from "@grafana/faro-web-sdk";
 
+// Its batching and its sessions are on by themselves; other instrumentations log nothing here.
 export const start = (origin) => {
   const faro = initializeFaro({
     url: `${origin}/collect`,

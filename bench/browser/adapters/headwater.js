@@ -1,5 +1,6 @@
 import { init } from "@headwater/browser";
 
+// As in the first two lines of its guide.
 export const start = (origin) => {
   const log = init({
     endpoint: `${origin}/api/v1/ingest/batches`,
