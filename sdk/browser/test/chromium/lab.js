@@ -189,6 +189,21 @@ export const flush = (page, ms = 5000) => page.evaluate((limit) => window.log.fl
 export const logAll = (page, messages, level = "info") =>
   page.evaluate(([all, by]) => all.forEach((text) => window.log[by](text)), [messages, level]);
 
+/**
+ * Returns a clock of the CPU time that the page's main thread used, in milliseconds: what other
+ * processes do on the machine does not move it.
+ *
+ * @param {Page} page
+ */
+export async function cpuClock(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  return async () => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return 1000 * (metrics.find(({ name }) => name === "ThreadTime")?.value ?? NaN);
+  };
+}
+
 /** Everything in localStorage. @param {Page} page @returns {Promise<Record<string, string>>} */
 export const storageOf = (page) => page.evaluate(() => ({ ...localStorage }));
 
