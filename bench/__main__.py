@@ -18,7 +18,17 @@ from pathlib import Path
 import psutil
 import uvloop
 
-from bench import footprint, freshness, gateway, path, queries, redaction, sealing, writer
+from bench import (
+    browser_sdk,
+    footprint,
+    freshness,
+    gateway,
+    path,
+    queries,
+    redaction,
+    sealing,
+    writer,
+)
 from bench.figures import Figure, as_table
 from bench.report import Result, compose, describe_machine, keep
 
@@ -80,6 +90,10 @@ async def _queries(home: Path, effort: Effort) -> list[Figure]:
     return await queries.measure(home, row_count=5 * effort.event_count)
 
 
+async def _browser(_: Path, __: Effort) -> list[Figure]:
+    return await browser_sdk.measure()
+
+
 ROWS: dict[str, Measure] = {
     "redaction": _redaction,
     "gateway": _gateway,
@@ -90,6 +104,7 @@ ROWS: dict[str, Measure] = {
     "footprint": _footprint,
     "sealing": _sealing,
     "queries": _queries,
+    "browser": _browser,
 }
 
 

@@ -61,7 +61,7 @@ def build_sdk() -> None:
 
 
 def run_cases(
-    file: str, report: Path, environment: Mapping[str, str] | None = None, timeout_s: float = 200
+    file: str, report: Path, environment: Mapping[str, str] | None = None, timeout_s: float = 480
 ) -> list[CaseResult]:
     """Run one file of cases by Node and return the result of each; `report` is a file to write."""
     done = subprocess.run(

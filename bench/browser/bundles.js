@@ -18,7 +18,11 @@ export async function bundle(name) {
     write: false,
     target: "es2022",
     legalComments: "none",
-    define: { "process.env.NODE_ENV": '"production"', __SENTRY_DEBUG__: "false", __SENTRY_TRACING__: "false" },
+    define: {
+      "process.env.NODE_ENV": '"production"',
+      __SENTRY_DEBUG__: "false",
+      __SENTRY_TRACING__: "false",
+    },
   };
   const entry = join(HERE, "adapters", `${name}.js`);
   const forSize = await build({ ...shared, entryPoints: [entry], format: "esm" });

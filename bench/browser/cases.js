@@ -1,3 +1,5 @@
+import { sleep } from "./stage.js";
+
 /** @typedef {{ context: any, site: import("./site.js").Site, receiver: import("./receiver.js").Receiver, say: (page: any, count: number, level?: string) => Promise<void>, sent: () => number }} Stage */
 
 const PATIENCE_MS = 15_000;
@@ -5,8 +7,6 @@ const DOWN_MS = 20_000;
 /** The slowest batch timer of the SDKs is 30 s; most have 5 s or less. */
 const TIMERS_MS = 8_000;
 const AFTER_DOWN_MS = 45_000;
-
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** Waits until all marks came, or patience ends. @param {Stage} stage */
 async function wait({ receiver, sent }, patienceMs = PATIENCE_MS) {

@@ -61,7 +61,9 @@ export class Receiver {
       return; // the page went away in mid-request
     }
     const body = Buffer.concat(chunks);
-    const text = (request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body).toString();
+    const text = (
+      request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body
+    ).toString();
     this.requests += 1;
     this.bytes += body.length + request.rawHeaders.join(": ").length + (request.url?.length ?? 0);
     const id = idOf(request, text);

@@ -6,10 +6,16 @@ from pathlib import Path
 import pytest
 
 from scripts.reference import pages
-from tests.architecture.tree import ROOT, relative
+from tests.architecture.tree import NOT_OURS, ROOT, relative
 
 DOCUMENTS = sorted(
-    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").rglob("*.md")]
+    path
+    for path in (
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "bench").rglob("*.md"),
+    )
+    if not NOT_OURS & set(path.parts)
 )
 _TICKED = re.compile(r"`([A-Za-z0-9_.\-]+(?:/[A-Za-z0-9_.\-]+)+/?)`")
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")

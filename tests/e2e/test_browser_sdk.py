@@ -15,7 +15,7 @@ from tests.chromium import CaseResult, build_sdk, run_cases
 from tests.e2e.running import BATCHES, Product, running_product, wait_for
 from tests.stack import Stack
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 GATEWAY_CASES = (*range(1, 13), 19, 22, 26, 34)
 """Those about delivery. A script breaks the wire, what is taken goes through the gateway."""

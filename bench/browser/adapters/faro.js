@@ -1,5 +1,11 @@
-import { ErrorsInstrumentation, LogLevel, SessionInstrumentation, initializeFaro } from "@grafana/faro-web-sdk";
+import {
+  ErrorsInstrumentation,
+  LogLevel,
+  SessionInstrumentation,
+  initializeFaro,
+} from "@grafana/faro-web-sdk";
 
+// Its batching and its sessions are on by themselves; other instrumentations log nothing here.
 export const start = (origin) => {
   const faro = initializeFaro({
     url: `${origin}/collect`,

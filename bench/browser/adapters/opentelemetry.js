@@ -3,6 +3,7 @@ import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-http";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchLogRecordProcessor, LoggerProvider } from "@opentelemetry/sdk-logs";
 
+// The exporter retries and the processor flushes on hiding, both by themselves.
 export const start = (origin) => {
   const exporter = new OTLPLogExporter({ url: `${origin}/v1/logs` });
   const processor = new BatchLogRecordProcessor({ exporter });

@@ -1,4 +1,10 @@
-import { captureMessage, init, logger, makeBrowserOfflineTransport, makeFetchTransport } from "@sentry/browser";
+import {
+  captureMessage,
+  init,
+  logger,
+  makeBrowserOfflineTransport,
+  makeFetchTransport,
+} from "@sentry/browser";
 
 // Logs are on; what cannot be sent waits in IndexedDB, also over a reload.
 export const start = (origin) => {

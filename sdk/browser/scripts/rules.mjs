@@ -22,15 +22,34 @@ const literal = (pattern, flags) => String(new RegExp(short(pattern), flags));
 const ordered = (words) =>
   [...new Set(words)].sort((a, b) => b.length - a.length || (a < b ? -1 : 1));
 
-/** `16:60 51-55;15:34`: the beginnings of card numbers by their lengths. */
+/** Patterns of all numbers from `low` to `high`, of as many digits as both. */
+function between(low, high) {
+  if (low === high) return [low];
+  const [first, last] = [low[0], high[0]];
+  const [lowRest, highRest] = [low.slice(1), high.slice(1)];
+  const behind = (digit, from, to) => between(from, to).map((rest) => digit + rest);
+  if (first === last) return behind(first, lowRest, highRest);
+  const [zeros, nines] = [lowRest.replace(/./g, "0"), highRest.replace(/./g, "9")];
+  const from = +first + (lowRest !== zeros);
+  const to = last - (highRest !== nines);
+  return [
+    ...(lowRest !== zeros ? behind(first, lowRest, nines) : []),
+    ...(from > to ? [] : [from === to ? `${from}` : `[${from}${to - from > 1 ? "-" : ""}${to}]`]),
+    ...(highRest !== nines ? behind(last, zeros, highRest) : []),
+  ];
+}
+
+/** `^(?:(?=.{15}$)(?:34|37)|...)`: the beginnings of card numbers by their lengths. */
 function cards(ranges) {
   const byLengths = new Map();
   for (const { first, last, lengths } of ranges) {
-    const key = lengths.join();
-    const range = first === last ? first : `${first}-${last}`;
-    byLengths.set(key, [...(byLengths.get(key) ?? []), range]);
+    const [least, most] = [lengths[0], lengths.at(-1)];
+    const isSpan = most - least + 1 === lengths.length;
+    const key = isSpan ? `.{${[...new Set([least, most])]}}$` : `(?:.{${lengths.join("}|.{")}})$`;
+    byLengths.set(key, [...(byLengths.get(key) ?? []), ...between(first, last)]);
   }
-  return [...byLengths].map(([lengths, all]) => `${lengths}:${all.join(" ")}`).join(";");
+  const branches = [...byLengths].map(([lengths, all]) => `(?=${lengths})(?:${all.join("|")})`);
+  return `^(?:${branches.join("|")})`;
 }
 
 /** `15NO16BE18DKFI`: the countries by the length of their accounts. */
@@ -41,16 +60,14 @@ function accounts(lengths) {
   return Object.entries(byLength).flat().join("");
 }
 
-/** The ranges of code points in base 36, by what they become; 0 is the letter they look like. */
-function folds(fold) {
-  const replacements = { drop: "", space: " ", dash: "-", compat: 0 };
-  return Object.entries(fold).map(([action, spans]) => [
-    replacements[action],
-    spans
-      .map((span) => span.map((code) => Number.parseInt(code, 16).toString(36)).join("-"))
-      .join(" "),
-  ]);
-}
+/** The classes of characters that do not stand for themselves. */
+const classes = (fold) =>
+  ["drop", "space", "dash", "compat"].map((action) => {
+    const spans = fold[action].map((span) =>
+      [...new Set(span)].map((code) => `\\u{${code.replace(/^0+/, "")}}`).join("-"),
+    );
+    return `/[${spans.join("")}]/u`;
+  });
 
 /** Return the text of the module. */
 export function compactRules() {
@@ -69,9 +86,9 @@ export function compactRules() {
     SEPARATOR: JSON.stringify(rules.separator),
     NAME_TAIL: literal(rules.name_tail, "y"),
     SIGN: literal(rules.sign, "y"),
-    CARDS: JSON.stringify(cards(rules.cards)),
+    CARDS: literal(cards(rules.cards), ""),
     ACCOUNTS: JSON.stringify(accounts(rules.iban_lengths)),
-    FOLD: JSON.stringify(folds(rules.fold)),
+    FOLD: `[${classes(rules.fold)}]`,
   };
   const lines = Object.entries(constants).map(
     ([name, value]) => `export const ${name} = ${value};`,

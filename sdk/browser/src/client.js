@@ -49,7 +49,7 @@ export function createClient(options, world, onClose) {
   const prefix = `${PREFIX}${project}:`;
   const session = createSession(world);
   const isRoom = createRateGuard(world);
-  const { make, summary, write } = createEvents(settings, stats);
+  const { make, summary, warm, write } = createEvents(settings, stats);
 
   const storage =
     settings.offline === false ? undefined : settings.storage || openLocalStorage(world, prefix);
@@ -73,7 +73,7 @@ export function createClient(options, world, onClose) {
     save: outbox.save,
     add(batch) {
       outbox.add(batch);
-      (leaving ? outbox.leave : outbox.pump)();
+      if (leaving) outbox.leave();
     },
   });
   /** @param {Event} event */
@@ -147,6 +147,7 @@ export function createClient(options, world, onClose) {
 
   if (isOpen) {
     tabs.join();
+    world.requestIdleCallback?.(warm);
     undo.push(
       listen(world, settings.capture, {
         thrown: (error, type = "Error") => log(ERROR, error, null, {}, type),

@@ -5,7 +5,7 @@ import { createClient } from "./client.js";
 
 const REGISTRY = Symbol.for("headwater.clients");
 
-/** @typedef {import("./client.js").Log} Log */
+/** @typedef {import("./types.js").Log} Log */
 
 /**
  * Start logging. A second call with the same key, also from a second copy of this script, returns

@@ -98,9 +98,10 @@ export function createWorld(shared = {}) {
     },
     /** Answers: a status, a Response, "lost" (no answer), "hang", or a function of the request. */
     answer: 202,
-    async fetch(url, init) {
-      const { method, body, headers, keepalive, signal } = init ?? {};
-      const request = { url: String(url), method, body, headers, keepalive, signal, at: mono };
+    async fetch(input, init) {
+      const { url = String(input), headers: own } = input;
+      const { method, body, headers = own, keepalive, signal } = init ?? {};
+      const request = { url, method, body, headers, keepalive, signal, at: mono };
       requests.push(request);
       const { answer } = world;
       const given = typeof answer === "function" ? await answer(request) : answer;

@@ -21,8 +21,7 @@ const KEYS = 200;
 export function createDedupe(world, windowMs, summarise) {
   /** @type {Map<string, Repeats>} in the order of their ends */
   const windows = new Map();
-  /** @type {ReturnType<typeof setTimeout>} */
-  let timer;
+  let isWaiting = false; // for the first window's end; to set a timer anew for each event costs much
 
   /** @param {Repeats} repeats */
   const emit = ({ event, count, last }) => {
@@ -31,11 +30,13 @@ export function createDedupe(world, windowMs, summarise) {
 
   /** End what is over, and the oldest when there are too many. */
   const sweep = () => {
-    world.clearTimeout(timer);
     for (const [key, repeats] of windows) {
       const left = repeats.end - world.performance.now();
       if (left > 0 && windows.size <= KEYS) {
-        timer = world.setTimeout(sweep, left);
+        isWaiting ||= !!world.setTimeout(() => {
+          isWaiting = false;
+          sweep();
+        }, left);
         break;
       }
       windows.delete(key);

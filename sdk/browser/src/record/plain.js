@@ -58,10 +58,10 @@ export function createPlain(depth = DEPTH) {
           ? []
           : Object.keys(value);
       const proto = Object.getPrototypeOf(value);
-      if (!isList && !keys.length && proto && proto !== Object.prototype)
-        return Object.prototype.toString.call(value) === "[object URL]"
-          ? text(value)
-          : Object.prototype.toString.call(value);
+      if (!isList && !keys.length && proto && proto !== Object.prototype) {
+        const name = Object.prototype.toString.call(value);
+        return name === "[object URL]" ? text(value) : name;
+      }
       const most = budget ? ENTRIES : 0;
       if (keys.length > most) isCut = true;
       parents.push(value);
@@ -95,7 +95,7 @@ export const get = (value, key) => {
  * @returns {string}
  */
 export const encode = (value) =>
-  !value || typeof value !== "object"
+  !value || typeof value !== "object" || !(/** @type {any} */ ([]).toJSON)
     ? JSON.stringify(value)
     : Array.isArray(value)
       ? `[${value.map(encode)}]`

@@ -38,14 +38,8 @@ function lookAlike(char) {
   if (char < "\x80") return char;
   let piece = known.get(char);
   if (piece === undefined) {
-    const code = /** @type {number} */ (char.codePointAt(0));
-    piece = OTHER;
-    for (const [replacement, spans] of FOLD)
-      for (const span of String(spans).split(" ")) {
-        const [low, high] = span.split("-").map((one) => parseInt(one, 36));
-        if (code >= low && code <= high)
-          piece = replacement === 0 ? char.normalize("NFKC") : String(replacement);
-      }
+    const kind = FOLD.findIndex((characters) => characters.test(char));
+    piece = ["", " ", "-", char.normalize("NFKC")][kind] ?? OTHER;
     if (!isAscii(piece)) piece = OTHER;
     known.set(char, piece);
   }

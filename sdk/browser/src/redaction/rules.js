@@ -19,6 +19,6 @@ export const PATTERNS = {
 export const SEPARATOR = "[_\\-. \\[\\]]{0,2}";
 export const NAME_TAIL = /[\w.\-]{0,40}/y;
 export const SIGN = /(?:(?:%5[Dd]|\])?[\\"']{0,6}[ \t]{0,4}(?:={1,3}>?|:=|:)[ \t]{0,4}|%5[Dd]%3[DdAa]|\]%3[DdAa]|%3[DdAa])/y;
-export const CARDS = "13,16,19:4;16:51-55 2221-2720 60;15:34 37;16,17,18,19:6011 644-659 3528-3589 62 81 2200-2204;14,16:300-305 3095 36 38-39;13,14,15,16,17,18,19:5018 5020 5038 5893 6304 6759-6763";
+export const CARDS = /^(?:(?=(?:.{13}|.{16}|.{19})$)(?:4)|(?=.{16}$)(?:5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|60)|(?=.{15}$)(?:34|37)|(?=.{16,19}$)(?:6011|64[4-9]|65|352[89]|35[3-8]|62|81|220[0-4])|(?=(?:.{14}|.{16})$)(?:30[0-5]|3095|36|3[89])|(?=.{13,19}$)(?:5018|5020|5038|5893|6304|6759|676[0-3]))/;
 export const ACCOUNTS = "15NO16BE18DKFIFOGLNL19MKSI20ATBAEEKZLTLUXK21CHHRLILV22BGBHCRDEGBGEIEMERSVA23AEGIILIQ24ADCZESMDPKROSASESKTNVG25PT26ISTR27FRGRITMCMRSM28ALAZBYCYDOGTHULBPL29BREGPSQAUA30JOKWMU31MTSC32LC";
-export const FOLD = [["","4t-4t 6bv-6bz 6cq-6cu 6e8-6en 1edb-1edb"],[" ","4g-4g 6bk-6bu 6cv-6cv 6e7-6e7 9hc-9hc"],["-","6c0-6c5 6qa-6qa"],[0,"an-an 6ju-6ju 792-7ah 1edd-1efy 2kg0-2l8f"]];
+export const FOLD = [/[\u{AD}\u{200B}-\u{200F}\u{202A}-\u{202E}\u{2060}-\u{206F}\u{FEFF}]/u,/[\u{A0}\u{2000}-\u{200A}\u{202F}\u{205F}\u{3000}]/u,/[\u{2010}-\u{2015}\u{2212}]/u,/[\u{17F}\u{212A}\u{24B6}-\u{24E9}\u{FF01}-\u{FF5E}\u{1D400}-\u{1D7FF}]/u];

@@ -55,7 +55,8 @@ export function createBatcher(world, { batchSize, flushMs, release, env }, stats
      * @param {boolean} severe
      */
     add(event, severe) {
-      if (open && byteLength(events + event) > BATCH_BYTES) cut();
+      const size = byteLength(event);
+      if (open && open.bytes + size > BATCH_BYTES) cut();
       if (!open) {
         // Never twice the same, so that batches keep their order in storage.
         last = Math.max(world.Date.now(), last + 1);
@@ -63,6 +64,7 @@ export function createBatcher(world, { batchSize, flushMs, release, env }, stats
         timer = world.setTimeout(cut, flushMs);
       }
       open.count = events.push(event);
+      open.bytes += size;
       if (severe) open.severe = 1;
       if (open.count >= batchSize) cut();
       // An error is what the page may die of: it is in storage before anything else happens.

@@ -36,6 +36,8 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
   let isOffline = false;
   let isHeld = false;
   let isAdopting = false;
+  /** @type {Batch[]} came since the last look at them */
+  let fresh = [];
   let silences = 0;
   let probes = 0;
   /** @type {ReturnType<typeof setTimeout>} */
@@ -53,11 +55,7 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
 
   const trim = async () => {
     const loose = [...items].filter(({ key, busy }) => !key && !busy);
-    shorten(
-      loose.map((batch) => ({ ...batch, batch, size: batch.bytes })),
-      maxBytes,
-      ({ batch }) => forget(batch, "evicted"),
-    );
+    shorten(loose, maxBytes, (batch) => forget(batch, "evicted"));
     shorten(await keep.entries(), maxBytes, ({ key, count, tab: owner }) => {
       const batch = [...items].find((one) => one.key === key);
       if (batch) {
@@ -69,7 +67,16 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
     });
   };
 
+  /** Store what came, and let go what is too much. */
+  const store = () => {
+    if (!fresh.length) return;
+    for (const batch of fresh) if (items.has(batch)) keep.save(batch, isHeld);
+    fresh = [];
+    trim().catch(() => {});
+  };
+
   const pump = () => {
+    store();
     world.clearTimeout(timer);
     const wait = resumeAt - world.performance.now();
     const [first] = items;
@@ -178,6 +185,7 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
 
   /** The page may end now: send what fits, the rest stays in storage. */
   const leave = () => {
+    store();
     if (isHeld || (isTold && resumeAt > world.performance.now())) return;
     for (const batch of items) {
       const { key, busy, foreign, flown, bytes, body } = batch;
@@ -204,11 +212,16 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
     retry,
     /** @param {Batch} batch */
     save: (batch) => keep.save(batch, isHeld),
-    /** @param {Batch} batch */
+    /**
+     * The page is in the midst of its own work: storing and sending wait until that is done, unless
+     * it may die of what is in the batch.
+     * @param {Batch} batch
+     */
     add(batch) {
       items.add(batch);
-      keep.save(batch, isHeld);
-      trim().catch(() => {});
+      fresh.push(batch);
+      if (batch.severe) store();
+      Promise.resolve().then(pump);
     },
     /** Back from where the browser keeps pages: others may have sent what we left. */
     async back() {
@@ -235,6 +248,7 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
       }),
     /** Stop; what is not sent stays in storage. Events that are in memory only are lost. */
     stop() {
+      store();
       isHeld = true;
       pump();
       for (const batch of items) if (!batch.key) forget(batch, "closed");

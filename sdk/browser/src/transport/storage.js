@@ -10,7 +10,7 @@ const MAX_BATCHES = 200;
  * @property {number} ts
  * @property {number} severe 1 where it holds an error
  * @property {number} count
- * @property {number} size of key and value at the most, in the units of the quota
+ * @property {number} bytes of key and value at the most, in the units of the quota
  * @property {string} tab which wrote it
  */
 
@@ -42,8 +42,8 @@ const KEY_LENGTH = 160;
 
 /** @param {string} prefix @param {string} key @returns {Entry | undefined} */
 function entryOf(prefix, key) {
-  const [tab, ts, severe, count, size, id, more] = key.slice(prefix.length).split(":");
-  if (id && !more) return { key, id, ts: +ts, severe: +severe, count: +count, size: +size, tab };
+  const [tab, ts, severe, count, bytes, id, more] = key.slice(prefix.length).split(":");
+  if (id && !more) return { key, id, ts: +ts, severe: +severe, count: +count, bytes: +bytes, tab };
 }
 
 /**
@@ -107,17 +107,17 @@ export function createKeep(storage, prefix, tab) {
 /**
  * Let go what exceeds the bounds, the oldest without errors first.
  *
- * @template {{ severe: number, ts: number, size: number }} T
+ * @template {{ severe: number, ts: number, bytes: number }} T
  * @param {T[]} all
  * @param {number} maxBytes
  * @param {(one: T) => void} drop
  */
 export function shorten(all, maxBytes, drop) {
   let left = all.length;
-  let size = all.reduce((sum, one) => sum + one.size, 0);
+  let size = all.reduce((sum, one) => sum + one.bytes, 0);
   for (const one of all.sort((a, b) => a.severe - b.severe || a.ts - b.ts)) {
     if (size <= maxBytes && left <= MAX_BATCHES) break;
-    size -= one.size;
+    size -= one.bytes;
     left--;
     drop(one);
   }

@@ -8,4 +8,4 @@ import { cases as storage } from "./cases/storage.js";
 
 const only = process.env.CASES?.split(",").map(Number);
 const all = [...exits, ...delivery, ...hosts, ...storage, ...floods, ...records];
-runCases(only ? all.filter(({ number }) => only.includes(number)) : all, { concurrency: 10 });
+runCases(only ? all.filter(({ number }) => only.includes(number)) : all, { concurrency: 6 });

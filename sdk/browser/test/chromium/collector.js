@@ -131,11 +131,12 @@ export class Collector {
   }
 
   /**
-   * Waits until something holds, looking again after each post.
+   * Waits until something holds, looking again after each post: long enough for a machine that is
+   * busy with something else.
    *
    * @param {string} what @param {() => any} condition @param {number} [timeoutMs]
    */
-  async until(what, condition, timeoutMs = 12_000) {
+  async until(what, condition, timeoutMs = 60_000) {
     if (condition()) return;
     await new Promise((resolve, reject) => {
       const watcher = () => condition() && finish(resolve);

@@ -11,4 +11,4 @@ const only = process.env.CASES?.split(",").map(Number);
 const all = [...exits, ...delivery, ...floods, ...records].filter(
   ({ gateway, number }) => gateway && (!only || only.includes(number)),
 );
-runCases(all, { concurrency: 10, gateway: { endpoint, key }, report });
+runCases(all, { concurrency: 6, gateway: { endpoint, key }, report });

@@ -140,7 +140,7 @@ export class Lab {
    *
    * @param {Iterable<string> | Map<string, number>} messages
    */
-  async expectDelivered(messages, timeoutMs = 12_000) {
+  async expectDelivered(messages, timeoutMs = 60_000) {
     const counted = messages instanceof Map ? messages : countOf(messages);
     this.expected = counted;
     const total = [...counted.values()].reduce((sum, count) => sum + count, 0);
@@ -188,6 +188,21 @@ export const flush = (page, ms = 5000) => page.evaluate((limit) => window.log.fl
 /** Logs each message with a level. @param {Page} page @param {string[]} messages @param {string} [level] */
 export const logAll = (page, messages, level = "info") =>
   page.evaluate(([all, by]) => all.forEach((text) => window.log[by](text)), [messages, level]);
+
+/**
+ * Returns a clock of the CPU time that the page's main thread used, in milliseconds: what other
+ * processes do on the machine does not move it.
+ *
+ * @param {Page} page
+ */
+export async function cpuClock(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  return async () => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return 1000 * (metrics.find(({ name }) => name === "ThreadTime")?.value ?? NaN);
+  };
+}
 
 /** Everything in localStorage. @param {Page} page @returns {Promise<Record<string, string>>} */
 export const storageOf = (page) => page.evaluate(() => ({ ...localStorage }));

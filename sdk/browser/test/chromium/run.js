@@ -13,7 +13,7 @@ import { Lab } from "./lab.js";
  * @param {Case[]} cases
  * @param {{ concurrency: number, gateway?: import("./lab.js").Gateway, report?: string, timeout?: number }} options
  */
-export function runCases(cases, { concurrency, gateway, report, timeout = 100_000 }) {
+export function runCases(cases, { concurrency, gateway, report, timeout = 240_000 }) {
   /** @type {import("playwright-core").Browser} */
   let browser;
   /** What each case says must be stored. @type {{ number: number, release: string, expected: Record<string, number> }[]} */

@@ -1,7 +1,10 @@
 /** What users get: how large it is, what it holds, that importing it does nothing. Needs a build. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { runInNewContext } from "node:vm";
@@ -25,17 +28,50 @@ test("the package holds what users need and nothing else", () => {
       encoding: "utf8",
     }),
   );
-  const names = files.map(({ path }) => path).filter((path) => !path.startsWith("dist/types/"));
-  assert.deepEqual(names.sort(), [
+  assert.deepEqual(files.map(({ path }) => path).sort(), [
     "README.md",
     "dist/axios.js",
     "dist/headwater.iife.js",
     "dist/headwater.js",
+    "dist/types/axios.d.ts",
+    "dist/types/index.d.ts",
+    "dist/types/types.d.ts",
     "package.json",
   ]);
-  const types = files.map(({ path }) => path).filter((path) => path.startsWith("dist/types/"));
-  assert.ok(types.includes("dist/types/index.d.ts") && types.includes("dist/types/axios.d.ts"));
-  assert.ok(types.every((path) => path.endsWith(".d.ts")));
+});
+
+test("an application in TypeScript compiles against the package as it is packed", () => {
+  const folder = mkdtempSync(join(tmpdir(), "headwater-package-"));
+  try {
+    const installed = join(folder, "node_modules", "@headwater", "browser");
+    mkdirSync(installed, { recursive: true });
+    const pack = ["pack", "--silent", "--pack-destination", folder];
+    const [name] = execFileSync("npm", pack, { cwd: from("."), encoding: "utf8" }).split("\n");
+    execFileSync("tar", ["xzf", join(folder, name), "-C", installed, "--strip-components=1"]);
+    writeFileSync(
+      join(folder, "use.ts"),
+      `import { init, type Log } from "@headwater/browser";
+       import { instrumentAxios } from "@headwater/browser/axios";
+       const log: Log = init({ endpoint: "/batches", apiKey: "hw_a_b", level: "warn" });
+       log.child({ cart: 3 }).error("payment failed", new Error("x"));
+       const undo: () => void = instrumentAxios({}, log);
+       const isDone: Promise<boolean> = log.flush();
+       // @ts-expect-error there is no such level
+       init({ endpoint: "/batches", apiKey: "hw_a_b", level: "loud" });
+       // @ts-expect-error nor such a call
+       log.shout(undo, isDone);`,
+    );
+    const flags = "--noEmit --strict --target es2020 --module es2020 --moduleResolution bundler";
+    const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+    const done = spawnSync(process.execPath, [tsc, ...flags.split(" "), "use.ts"], {
+      cwd: folder,
+      encoding: "utf8",
+    });
+    assert.equal(done.stdout, "");
+    assert.equal(done.status, 0);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("no dependency at run time", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { CARDS } from "../../src/redaction/rules.js";
 import { createRedaction } from "../../src/redaction/walk.js";
 import { compactRules } from "../../scripts/rules.mjs";
 
@@ -12,6 +13,20 @@ const VECTORS = JSON.parse(
 test("the compact rules are those of the rule file", () => {
   const rules = readFileSync(new URL("../../src/redaction/rules.js", import.meta.url), "utf8");
   assert.equal(rules, compactRules());
+});
+
+test("a card's beginning and length are judged as the rule file says", () => {
+  const source = new URL("../../../../libs/common/redaction/rules.json", import.meta.url);
+  const { cards } = JSON.parse(readFileSync(source, "utf8"));
+  for (let length = 12; length < 21; length++)
+    for (let start = 0; start < 10_000; start++) {
+      const digits = `${start}`.padStart(4, "0").padEnd(length, "7");
+      const isIssued = cards.some(({ first, last, lengths }) => {
+        const lead = digits.slice(0, first.length);
+        return lengths.includes(length) && lead >= first && lead <= last;
+      });
+      assert.equal(CARDS.test(digits), isIssued, digits);
+    }
 });
 
 for (const { name, input, output, hits } of VECTORS) {

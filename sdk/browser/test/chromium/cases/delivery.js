@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 
 import { accept, acceptAndDrop, acceptAndHang, hang, status } from "../collector.js";
-import { assertIdentity, flush, logAll, sleep, statsOf, storedIn, times, word } from "../lab.js";
+import {
+  PREFIX,
+  assertIdentity,
+  flush,
+  logAll,
+  sleep,
+  statsOf,
+  storedIn,
+  times,
+  word,
+} from "../lab.js";
 
 /** @typedef {import("../lab.js").Lab} Lab */
 /** @typedef {{ number: number, title: string, run: (lab: Lab) => Promise<void>, timed?: boolean, gateway?: boolean }} Case */
@@ -48,12 +58,16 @@ export const cases = [
       await Promise.all([logAll(one, ones), logAll(two, twos)]);
       await one.waitForFunction(
         (prefix) => Object.keys(localStorage).filter((key) => key.startsWith(prefix)).length >= 40,
-        "hw:q:",
+        PREFIX,
       );
       await lab.setOffline(false);
       await lab.expectDelivered([...ones, ...twos]);
       assert.equal(ids(lab).length, new Set(ids(lab)).size, "a batch was sent twice");
-      assert.deepEqual(await storedIn(one), []);
+      // what was taken leaves the storage once its answer has come
+      await one.waitForFunction(
+        (prefix) => Object.keys(localStorage).every((key) => !key.startsWith(prefix)),
+        PREFIX,
+      );
     },
   },
   {
@@ -77,8 +91,10 @@ export const cases = [
       await sleep(200);
       lab.collector.answer = () => accept();
       const session = await lab.context.newCDPSession(owner);
-      const crashedAt = lab.collector.now();
+      const crashed = new Promise((done) => owner.once("crash", done));
       session.send("Page.crash").catch(() => undefined);
+      await crashed;
+      const crashedAt = lab.collector.now();
       await lab.expectDelivered(messages);
       const [taken] = lab.collector.posts.filter((post) => post.done === "202");
       assert.ok(taken.at - crashedAt < 1000, `drained after ${taken.at - crashedAt} ms`);
@@ -110,7 +126,7 @@ export const cases = [
         const [refused, next] = lab.collector.posts.slice(before);
         const waited = next.at - refused.at;
         assert.ok(waited >= least - 150, `${value}: came after ${waited} ms`);
-        assert.ok(waited <= most + 1500, `${value}: came after ${waited} ms`);
+        assert.ok(waited <= most + 10_000, `${value}: came after ${waited} ms`);
         assert.equal(next.batch.batch_id, refused.batch.batch_id);
       }
       const date = new Date(Math.ceil(Date.now() / 1000) * 1000 + 1000);
@@ -188,10 +204,10 @@ export const cases = [
       lab.collector.answer = () => status(503);
       const page = await lab.visit({ init: "{ flushMs: 50 }" });
       await logAll(page, ["kept through an outage"]);
-      await lab.collector.until("four attempts", () => lab.collector.posts.length === 4, 15_000);
+      await lab.collector.until("four attempts", () => lab.collector.posts.length === 4);
       gaps(lab).forEach((gap, retry) => {
         const most = 1000 * 2 ** retry;
-        assert.ok(gap <= most + 2500, `retry ${retry} after ${gap} ms, more than ${most}`);
+        assert.ok(gap <= most + 5000, `retry ${retry} after ${gap} ms, more than ${most}`);
       });
       await sleep(1000);
       assert.equal(lab.collector.posts.length, 4, "more than three retries");
@@ -272,7 +288,13 @@ export const cases = [
         pages.push({ page, name });
       }
       const all = pages.flatMap(({ name }) => [`${name} first`, `${name} second`]);
-      await lab.collector.until("all four", () => lab.collector.events.length === 4, 14_000);
+      await lab.collector.until("all four", () => lab.collector.events.length === 4);
+      for (const { name } of pages) {
+        const [given, again] = lab.collector.posts.filter(({ batch }) =>
+          batch.events.some(({ message }) => message === `${name} first`),
+        );
+        assert.ok(again.at - given.at > 9900, `given up after ${again.at - given.at} ms`);
+      }
       const large = "кириллица ".repeat(60);
       for (const { page, name } of pages) {
         const last = times(30, (n) => `${name} ${word(n)} ${large}`);

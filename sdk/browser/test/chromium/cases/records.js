@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { textOf } from "../collector.js";
-import { assertIdentity, flush, sleep, statsOf, storageOf } from "../lab.js";
+import { assertIdentity, cpuClock, flush, sleep, statsOf, storageOf } from "../lab.js";
 
 /** @typedef {import("../lab.js").Lab} Lab */
 
@@ -75,11 +75,13 @@ export const cases = [
           promise: Promise.resolve(1),
         };
         const times = /** @type {Record<string, number>} */ ({});
-        for (const [name, value] of Object.entries(all)) {
-          const began = performance.now();
-          window.log.info(`hostile ${name}`, { value });
-          times[name] = performance.now() - began;
-        }
+        for (const [name, value] of Object.entries(all))
+          for (let round = 0; round < 5; round += 1) {
+            const began = performance.now();
+            window.log.info(`hostile ${name}`, { value, round });
+            const ms = performance.now() - began;
+            times[name] = Math.min(ms, times[name] ?? ms); // other processes share the machine
+          }
         for (const value of [
           revoked.proxy,
           throwing,
@@ -231,41 +233,46 @@ export const cases = [
     timed: true,
     async run(lab) {
       const page = await lab.visit({ init: "{ batchSize: 50 }" });
-      const took = await page.evaluate(() => {
-        const seeds = [
-          "a",
-          "eyJ",
-          "eyJhbGciOi.",
-          "4111 ",
-          "4111-",
-          "password=",
-          "password : ",
-          '"password":"',
-          "https://u:",
-          "Bearer ",
-          "a.b@",
-          "-----BEGIN ",
-          "=",
-          "1-",
-          "GB82 WEST ",
-          '\\"',
-          "%70",
-          "\u00a0 ",
-          "token token ",
-        ];
-        window.log.info("warm up");
-        // the best of three: other processes share the machine
-        return seeds.map((seed, index) => {
-          const rounds = [0, 1, 2].map((round) => {
-            const text = `${round}${seed.repeat(Math.ceil(1_000_000 / seed.length))}`;
-            text.charCodeAt(500_000); // V8 puts repeated text together when it is read first
-            const began = performance.now();
-            window.log.info(text, { text, index, [text.slice(0, 200)]: text });
-            return performance.now() - began;
+      const seeds = [
+        "a",
+        "eyJ",
+        "eyJhbGciOi.",
+        "4111 ",
+        "4111-",
+        "password=",
+        "password : ",
+        '"password":"',
+        "https://u:",
+        "Bearer ",
+        "a.b@",
+        "-----BEGIN ",
+        "=",
+        "1-",
+        "GB82 WEST ",
+        '\\"',
+        "%70",
+        "\u00a0 ",
+        "token token ",
+      ];
+      const now = await cpuClock(page);
+      await page.evaluate(() => window.log.info("warm up"));
+      const took = [];
+      for (const seed of seeds) {
+        const rounds = [];
+        for (let round = 0; round < 3; round += 1) {
+          await page.evaluate(([text, turn]) => {
+            window.text = `${turn}${text.repeat(Math.ceil(1_000_000 / text.length))}`;
+            window.text.charCodeAt(500_000); // V8 puts repeated text together when it is read first
+          }, /** @type {[string, number]} */ ([seed, round]));
+          const began = await now();
+          await page.evaluate(() => {
+            const { text } = window;
+            window.log.info(text, { text, [text.slice(0, 200)]: text });
           });
-          return [seed, Math.min(...rounds)];
-        });
-      });
+          rounds.push((await now()) - began);
+        }
+        took.push([seed, Math.min(...rounds)]);
+      }
       const slow = took.filter(([, ms]) => Number(ms) >= 20);
       assert.deepEqual(slow, []);
     },
