@@ -42,6 +42,8 @@ static: setup
 	@echo "types"; $(BIN)/mypy
 	@echo "imports"; $(BIN)/lint-imports --no-cache >.venv/imports.log || { cat .venv/imports.log; exit 1; }
 	@echo "dependencies"; $(BIN)/deptry . 2>.venv/deptry.log || { cat .venv/deptry.log; exit 1; }
+	@echo "Python SDK"; $(BIN)/python -m scripts.sdk_redaction --check
+	@cd sdk/python && ../../$(BIN)/deptry . 2>../../.venv/deptry.log || { cat ../../.venv/deptry.log; exit 1; }
 
 	@echo "browser SDK"; $(call quietly,npm run check -w sdk/browser)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("libs", "services", "headwater")
+PACKAGES = ("libs", "services", "headwater", "sdk/python")
 CODE_FOLDERS = (*PACKAGES, "tests", "bench", "scripts")
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 NOT_OURS = {"__pycache__", "node_modules", ".venv"}

@@ -2,14 +2,13 @@
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from headwater_sdk.options import Event, Settings
 from headwater_sdk.stats import Stats
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
+class Captured(NamedTuple):
     """What the application said, and when."""
 
     at: float

@@ -29,6 +29,7 @@ class Pipeline:
         self._settings = settings
         self._stats = stats
         self._clock = clock
+        self._post = post
         spool = Spool(settings.spool, clock) if settings.spool is not None else None
         self._intake = Intake(settings, stats)
         self._outbox = Outbox(settings, stats, spool, self._tell)
@@ -77,10 +78,11 @@ class Pipeline:
     def close(self) -> None:
         """End the threads; what is not sent stays in the spool, or is dropped and counted."""
         with guard:
-            for loop in self._loops or ():
-                loop.stop(_POLL_S)
+            ended = [loop.stop(_POLL_S) for loop in self._loops or ()]
             self.collector.finish()
             self._outbox.close()
+            if all(ended):
+                self._post.close()  # else an attempt is under way, and ends with the process
 
     def forked(self) -> None:
         """Begin anew in a forked child: what waits is the parent's to send."""

@@ -38,6 +38,10 @@ class Post(Protocol):
         """Forget connections, as a forked child does."""
         ...
 
+    def close(self) -> None:
+        """Close connections."""
+        ...
+
 
 class HttpPost:
     """Posts to the gateway over one kept connection."""
@@ -50,6 +54,12 @@ class HttpPost:
     def reset(self) -> None:
         """Forget the connection without closing it: over TLS that would end the parent's too."""
         self._client = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def __call__(self, body: bytes) -> Answer:
         """Post the body; the time of sending travels beside it, for the bytes stay the same."""
