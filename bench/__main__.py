@@ -4,6 +4,7 @@ Every figure is a median of interleaved rounds, or a ratio to a bound measured i
 """
 
 import argparse
+import asyncio
 import shutil
 import sys
 import tempfile
@@ -18,7 +19,17 @@ from pathlib import Path
 import psutil
 import uvloop
 
-from bench import footprint, freshness, gateway, path, queries, redaction, sealing, writer
+from bench import (
+    footprint,
+    freshness,
+    gateway,
+    path,
+    python_sdk,
+    queries,
+    redaction,
+    sealing,
+    writer,
+)
 from bench.figures import Figure, as_table
 from bench.report import Result, compose, describe_machine, keep
 
@@ -42,6 +53,10 @@ Measure = Callable[[Path, Effort], Coroutine[None, None, list[Figure]]]
 
 async def _redaction(_: Path, effort: Effort) -> list[Figure]:
     return redaction.measure(rounds=effort.rounds)
+
+
+async def _python_sdk(_: Path, effort: Effort) -> list[Figure]:
+    return await asyncio.to_thread(python_sdk.measure, rounds=effort.rounds)
 
 
 async def _gateway(home: Path, effort: Effort) -> list[Figure]:
@@ -90,6 +105,7 @@ ROWS: dict[str, Measure] = {
     "footprint": _footprint,
     "sealing": _sealing,
     "queries": _queries,
+    "python-sdk": _python_sdk,
 }
 
 
