@@ -1,7 +1,6 @@
 """A world for the SDK without threads and network: a clock that is moved, a gateway by script."""
 
 import json
-import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -86,6 +85,7 @@ class Process:
     ) -> None:
         given: Options = {"spool": spool, **options}  # type: ignore[typeddict-item]
         self.clock = clock
+        self.gateway = gateway
         self.stats = Stats()
         self.settings = read_options("http://gateway.test", "hw_a_b", given)
         self.pipeline = Pipeline(self.settings, self.stats, clock, gateway)
@@ -125,8 +125,3 @@ def spooled(folder: Path) -> Iterator[str]:
     for path in folder.rglob("*.json"):
         for event in json.loads(path.read_bytes())["events"]:
             yield event["message"]
-
-
-def names(count: int) -> Iterator[str]:
-    """Return names that are all different."""
-    yield from (f"event {number} {random.getrandbits(16)}" for number in range(count))
