@@ -8,7 +8,13 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from pydantic import SecretStr
+
 import headwater_sdk
+from libs.common.settings import SelfLogsSettings
+from libs.common.telemetry.logs import configure_logs, get_logger
+from libs.common.telemetry.self_logs import send_own_logs
+from libs.common.telemetry.trace import current_trace_id
 
 PATIENCE_S = 30.0
 
@@ -16,6 +22,9 @@ PATIENCE_S = 30.0
 def main() -> None:
     """Do what the mode says; what the SDK counted goes to standard output."""
     mode, settings = sys.argv[1], json.loads(sys.argv[2])
+    if mode == "service":
+        run_service(settings)
+        return
     client = headwater_sdk.init(
         settings["url"],
         settings["key"],
@@ -29,9 +38,7 @@ def main() -> None:
     count = settings["count"]
     match mode:
         case "steady":
-            for number in range(count):
-                log.info("message %d", number)
-                time.sleep(0.01)
+            say(log, "message", count, pause_s=0.01)
             wait_until(client, lambda now: now["sent"] == count)
         case "crash":
             for number in range(count):
@@ -41,17 +48,32 @@ def main() -> None:
         case "recover":
             wait_until(client, lambda now: now["recovered"] == count)
         case "fork":
-            for number in range(count):
-                log.info("message %d", number)
+            say(log, "message", count)
             child = os.fork()
-            who = "parent" if child else "child"
-            for number in range(count):
-                log.info("%s %d", who, number)
+            say(log, "parent" if child else "child", count)
             if child:
                 os.waitpid(child, 0)
         case "exit":
-            for number in range(count):
-                log.info("message %d", number)
+            say(log, "message", count)
+
+
+def say(log: logging.Logger, name: str, count: int, pause_s: float = 0.0) -> None:
+    """Log numbered messages."""
+    for number in range(count):
+        log.info("%s %d", name, number)
+        time.sleep(pause_s)
+
+
+def run_service(settings: dict[str, Any]) -> None:
+    """Log as our own services do: lines on standard error, copies of warnings to the gateway."""
+    configure_logs("writer", "INFO")
+    key = SecretStr(settings["key"])
+    send_own_logs("writer", SelfLogsSettings(url=settings["url"], key=key))
+    log = get_logger("services.writer")
+    current_trace_id.set(settings["release"])
+    log.info("no copy of this")
+    for number in range(settings["count"]):
+        log.warning(f"message {number}", password="x")
 
 
 def wait_until(client: headwater_sdk.Client, is_done: Any) -> None:

@@ -29,6 +29,7 @@ from headwater_sdk import (
 from headwater_sdk.integrations.sqlalchemy import watch_engine
 from headwater_sdk.options import read_options
 from libs.common.db.engine import create_engine
+from libs.common.telemetry.self_logs import BURST
 from tests.e2e.running import BATCHES, Product, running_product, wait_for
 from tests.faults.proxy import Proxy
 from tests.stack import Stack
@@ -178,6 +179,21 @@ async def test_a_process_ends_while_the_gateway_is_silent_and_loses_nothing(
     proxy.heal()
     await application.run("recover", 40)
     assert await application.stored(40) == messages(40)
+
+
+async def test_our_own_services_send_a_bounded_copy_of_their_warnings(
+    application: Application, product: Product
+) -> None:
+    await application.run("service", BURST * 5)
+
+    rows = await asyncio.to_thread(
+        wait_for,
+        lambda: len(found := product.wait_for_logs(application.release, BURST)) >= BURST and found,
+    )
+    assert sorted(row["message"] for row in rows) == sorted(messages(BURST))
+    assert {row["level"] for row in rows} == {"WARNING"}
+    extra = rows[0]["extra_data"]
+    assert (extra["service"], extra["password"]) == ("writer", "[REDACTED]")
 
 
 async def test_one_trace_through_asgi_sql_and_httpx(product: Product) -> None:

@@ -61,6 +61,12 @@ class Watched:
         return bool(now["captured"] == sum(now[part] for part in parts))
 
 
+def fail() -> None:
+    """Raise a KeyError."""
+    nothing: dict[str, int] = {}
+    nothing["x"]
+
+
 def raised(act: Callable[[], object]) -> Exception:
     """Return what an act raises."""
     try:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from headwater_sdk import HeadwaterHandler, set_user
 from headwater_sdk.work import Work, current_work
-from tests.unit.python_sdk.making import Watched, raised
+from tests.unit.python_sdk.making import Watched, fail, raised
 
 
 class Mute:
@@ -83,7 +83,7 @@ def test_an_exception_has_its_stack_and_causes(watched: Watched) -> None:
 
 
 def test_an_exception_that_is_an_event_already_is_only_named(watched: Watched) -> None:
-    error = raised(lambda: {}["x"])
+    error = raised(fail)
     watched.client.capture_exception(error)
     watched.logging().error("again", exc_info=error)
 

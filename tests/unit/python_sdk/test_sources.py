@@ -24,7 +24,7 @@ from headwater_sdk.integrations.hooks import watch_uncaught
 from headwater_sdk.integrations.httpx import with_trace
 from headwater_sdk.integrations.sqlalchemy import watch_engine
 from headwater_sdk.work import Work, current_work
-from tests.unit.python_sdk.making import Watched, raised
+from tests.unit.python_sdk.making import Watched, fail, raised
 
 W3C = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -165,10 +165,10 @@ def test_hooks_capture_hand_on_and_are_taken_back(
     before = sys.excepthook, threading.excepthook
     watch_uncaught(watched.client)
 
-    error = raised(lambda: {}["x"])
+    error = raised(fail)
     sys.excepthook(type(error), error, error.__traceback__)
     sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
-    thread = threading.Thread(target=lambda: {}["y"], name="worker")
+    thread = threading.Thread(target=fail, name="worker")
     thread.start()
     thread.join()
 
@@ -185,7 +185,7 @@ async def test_a_loop_that_is_watched(watched: Watched) -> None:
     told: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: told.append(context))
     watch_loop(watched.client, loop)
-    loop.call_soon(lambda: {}["z"])
+    loop.call_soon(fail)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
 

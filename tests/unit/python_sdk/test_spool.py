@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from headwater_sdk.options import read_options
+from headwater_sdk.options import Problem, read_options
 from headwater_sdk.transport.batch import Batch, seal
 from headwater_sdk.transport.spool import Spool
 from tests.property.python_sdk.world import START, MovedClock, Process, ScriptedGateway, spooled
@@ -67,7 +67,7 @@ def test_an_empty_folder_is_cleared_away(tmp_path: Path) -> None:
 
 def test_a_spool_that_cannot_be_written_leaves_batches_in_memory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    told = []
+    told: list[Problem] = []
     gateway = ScriptedGateway()
     one = Process(MovedClock(), gateway, tmp_path / "file" / "spool", on_error=told.append)
     one.log("a")

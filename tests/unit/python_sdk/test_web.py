@@ -179,7 +179,12 @@ def call(watched: Watched, path: str, **environ: str) -> tuple[list[Any], bytes]
     setup_testing_defaults(environ)
     given: dict[str, Any] = {**environ, "PATH_INFO": path, "wsgi.input": io.BytesIO()}
     app = HeadwaterWsgiMiddleware(wsgi_app, watched.client)
-    body = b"".join(app(given, lambda *head: started.append(head)))
+
+    def start_response(*head: Any) -> Callable[[bytes], object]:
+        started.append(head)
+        return lambda data: None
+
+    body = b"".join(app(given, start_response))
     return started, body
 
 
