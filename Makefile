@@ -50,6 +50,8 @@ static: setup
 .PHONY: package
 package: setup
 	@echo "browser SDK's package"; $(call quietly,npm run package -w sdk/browser)
+	@echo "Python SDK's package"; $(BIN)/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation \
+		--wheel-dir sdk/python/dist ./sdk/python
 
 .PHONY: format
 format: setup ## Bring the code into form, and mend what the linter can mend
