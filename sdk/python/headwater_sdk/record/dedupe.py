@@ -45,13 +45,13 @@ class Dedupe:
         """Begin a window: what was captured, and the event that it became."""
         if self._folds(content):
             end = self._monotonic() + self._window_s
-            self._windows.pop(_key_of(content), None)
             self._windows[_key_of(content)] = _Repeats(end, event, at)
 
     def ended(self, *, all_of_them: bool = False) -> Iterator[Summary]:
         """Return the summaries that are due."""
         now = self._monotonic()
-        for key, repeats in list(self._windows.items()):
+        while self._windows:
+            key, repeats = next(iter(self._windows.items()))
             if not (all_of_them or repeats.end <= now or len(self._windows) > _KINDS):
                 break
             del self._windows[key]

@@ -68,7 +68,7 @@ class Collector:
             self._add(item)
 
     def _add(self, item: Captured) -> None:
-        repeat = 0
+        self._summarise(all_of_them=False)  # a window that is over takes no more
         try:
             repeat = self._dedupe.repeat(item.content, item.at)
             if repeat > 1:
