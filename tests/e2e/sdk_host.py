@@ -2,6 +2,7 @@
 
 import json
 import logging
+import multiprocessing
 import os
 import sys
 import time
@@ -53,6 +54,11 @@ def main() -> None:
             say(log, "parent" if child else "child", count)
             if child:
                 os.waitpid(child, 0)
+                worker = multiprocessing.get_context("fork").Process(
+                    target=say, args=(log, "worker", count)
+                )
+                worker.start()
+                worker.join()
         case "exit":
             say(log, "message", count)
 

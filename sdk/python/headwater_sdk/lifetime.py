@@ -3,6 +3,7 @@
 import atexit
 import logging
 import os
+from multiprocessing import util
 from typing import Unpack
 from weakref import WeakSet
 
@@ -38,10 +39,16 @@ def init(
     _clients.add(client)
     atexit.register(client.close)
     client.add_undo(lambda: atexit.unregister(client.close))
+    util.register_after_fork(client, _close_with_worker)
     if not _is_watching and hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_forked)
         _is_watching.append(True)
     return client
+
+
+def _close_with_worker(client: Client) -> None:
+    # A worker of `multiprocessing` runs these and no `atexit`.
+    util.Finalize(None, client.close, exitpriority=0)
 
 
 def _forked() -> None:

@@ -168,8 +168,8 @@ def test_repeats_fold_into_a_summary() -> None:
     events = [event for body in gateway.bodies.values() for event in json.loads(body)["events"]]
     assert [(event["message"], event.get("count", 1)) for event in events] == [
         ("same", 1),
-        ("other", 1),
         ("same", 4),
+        ("other", 1),
     ]
     assert one.stats.now()["deduped"] == 3
     assert one.holds_identity()
