@@ -54,7 +54,7 @@ def test_it_needs_httpx_only_and_begins_with_two_lines(wheel: Path) -> None:
     assert (told["Name"], told["Requires-Python"]) == ("headwater-sdk", ">=3.11")
     text = str(told.get_payload())
     start = text.partition("```python\n")[2].partition("```")[0]
-    assert len(start.strip().splitlines()) == 2
+    assert len([line for line in start.splitlines() if line]) == 2
 
 
 def test_it_works_where_nothing_of_ours_is_installed(wheel: Path, tmp_path: Path) -> None:
