@@ -1,6 +1,7 @@
 """What the answers of a gateway mean, how losses are reported, what is folded and left out."""
 
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -173,6 +174,23 @@ def test_repeats_fold_into_a_summary() -> None:
     ]
     assert one.stats.now()["deduped"] == 3
     assert one.holds_identity()
+
+
+def test_events_are_sent_in_time_without_anybody_asking() -> None:
+    """With the threads running: what comes while a batch is open, and while repeats fold."""
+    watched = Watched(flush_after=timedelta(seconds=0.05), dedupe_within=timedelta(seconds=60))
+    for number in range(12):
+        watched.client.log("INFO", f"event {number}")
+        time.sleep(0.02)
+    for _ in range(500):
+        if watched.client.stats()["sent"] == 12:
+            break
+        time.sleep(0.02)
+    assert [event["message"] for event in watched.gateway.events] == [
+        f"event {number}" for number in range(12)
+    ]
+    assert len(watched.gateway.bodies) > 1
+    watched.client.close(0)
 
 
 def test_sampling_counts_what_it_leaves_out() -> None:

@@ -12,6 +12,7 @@ from headwater_sdk.transport.intake import Captured, Intake
 from headwater_sdk.transport.outbox import Outbox
 
 _BATCH_BYTES = 1 << 20
+_SHORTEST_WAIT_S = 0.001
 SEVERE = frozenset({"ERROR", "CRITICAL"})
 
 
@@ -54,7 +55,10 @@ class Collector:
             waits = [self._due] if self._events else []
             if (end := self._dedupe.next_end()) is not None:
                 waits.append(end)
-            return max(0.001, min(waits) - now) if waits else None
+            # Only for an open batch it comes back soon enough for whatever is captured next.
+            if self._intake.await_more(comes_back=bool(self._events)) and not self._events:
+                return 0.0
+            return max(_SHORTEST_WAIT_S, min(waits) - now) if waits else None
 
     def finish(self) -> None:
         """Close the open batch, with all that is captured by now."""

@@ -31,6 +31,7 @@ class Intake:
         """Forget everything, as a forked child does: what waited is the parent's."""
         self._items: deque[Captured] = deque()
         self._bytes = 0
+        self._is_awaited = False
         self.news = threading.Event()
 
     def put(self, item: Captured, is_severe: bool) -> None:
@@ -47,7 +48,8 @@ class Intake:
             self._items.append(item)
             self._bytes = size
         # The first begins the time of a batch, a full batch or an error ends it.
-        if not count or is_severe or count + 1 == self._wake_count:
+        is_first = not count and not self._is_awaited
+        if is_first or is_severe or count + 1 == self._wake_count:
             self.news.set()
 
     def take(self) -> list[Captured]:
@@ -55,3 +57,12 @@ class Intake:
         with self._stats.lock:
             items, self._items, self._bytes = list(self._items), deque(), 0
         return items
+
+    def await_more(self, *, comes_back: bool) -> bool:
+        """Say whether somebody takes again in time without being woken; tell whether some wait.
+
+        Waking a thread costs more than all else that the caller does.
+        """
+        with self._stats.lock:
+            self._is_awaited = comes_back
+            return bool(self._items)
