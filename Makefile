@@ -42,12 +42,16 @@ static: setup
 	@echo "types"; $(BIN)/mypy
 	@echo "imports"; $(BIN)/lint-imports --no-cache >.venv/imports.log || { cat .venv/imports.log; exit 1; }
 	@echo "dependencies"; $(BIN)/deptry . 2>.venv/deptry.log || { cat .venv/deptry.log; exit 1; }
+	@echo "Python SDK"; $(BIN)/python -m scripts.sdk_redaction --check
+	@cd sdk/python && ../../$(BIN)/deptry . 2>../../.venv/deptry.log || { cat ../../.venv/deptry.log; exit 1; }
 
 	@echo "browser SDK"; $(call quietly,npm run check -w sdk/browser)
 
 .PHONY: package
 package: setup
 	@echo "browser SDK's package"; $(call quietly,npm run package -w sdk/browser)
+	@echo "Python SDK's package"; $(BIN)/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation \
+		--wheel-dir sdk/python/dist ./sdk/python
 
 .PHONY: format
 format: setup ## Bring the code into form, and mend what the linter can mend

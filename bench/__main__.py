@@ -4,6 +4,7 @@ Every figure is a median of interleaved rounds, or a ratio to a bound measured i
 """
 
 import argparse
+import asyncio
 import shutil
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from bench import (
     freshness,
     gateway,
     path,
+    python_sdk,
     queries,
     redaction,
     sealing,
@@ -52,6 +54,10 @@ Measure = Callable[[Path, Effort], Coroutine[None, None, list[Figure]]]
 
 async def _redaction(_: Path, effort: Effort) -> list[Figure]:
     return redaction.measure(rounds=effort.rounds)
+
+
+async def _python_sdk(_: Path, effort: Effort) -> list[Figure]:
+    return await asyncio.to_thread(python_sdk.measure, rounds=effort.rounds)
 
 
 async def _gateway(home: Path, effort: Effort) -> list[Figure]:
@@ -105,6 +111,7 @@ ROWS: dict[str, Measure] = {
     "sealing": _sealing,
     "queries": _queries,
     "browser": _browser,
+    "python-sdk": _python_sdk,
 }
 
 

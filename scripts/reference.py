@@ -11,7 +11,12 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from headwater.settings import StackSettings
-from libs.common.settings import CommonSettings, InstallationSettings, KafkaSettings
+from libs.common.settings import (
+    CommonSettings,
+    InstallationSettings,
+    KafkaSettings,
+    SelfLogsSettings,
+)
 from libs.common.telemetry.metric_names import METRICS
 from services.ingest.settings import IngestSettings
 from services.query.settings import QuerySettings
@@ -23,6 +28,7 @@ _SETTINGS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("Every service", CommonSettings),
     ("Kafka", KafkaSettings),
     ("Secrets", InstallationSettings),
+    ("Copies of our own warnings (`libs/common/telemetry/self_logs.py`)", SelfLogsSettings),
     ("services/ingest", IngestSettings),
     ("services/writer", WriterSettings),
     ("services/query", QuerySettings),

@@ -60,7 +60,7 @@ preflight() {
 made_from() { # what the virtualenv depends on, as a text that changes with it
     pwd
     cksum "${locks[@]}" scripts/setup.sh
-    sed -n '/^\[project/,/^\[tool/p' pyproject.toml | cksum
+    sed -n '/^\[project/,/^\[tool.ruff/p' pyproject.toml | cksum
 }
 
 install_packages() {

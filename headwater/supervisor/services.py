@@ -66,6 +66,8 @@ class Surroundings:
     environment: Mapping[str, str]
     listeners: Listeners
     writer_port: int
+    own_logs: Mapping[str, str] = field(default_factory=dict)
+    """Where services send their own warnings; never given to the gateway."""
     gateway_count: int = 1
 
 
@@ -77,7 +79,11 @@ def service_table(around: Surroundings) -> list[ServiceSpec]:
             "writer",
             "writer",
             around.writer_port,
-            {**around.environment, "HEADWATER_HEALTH_PORT": str(around.writer_port)},
+            {
+                **around.environment,
+                **around.own_logs,
+                "HEADWATER_HEALTH_PORT": str(around.writer_port),
+            },
         ),
         ServiceSpec(
             "query",
@@ -85,6 +91,7 @@ def service_table(around: Surroundings) -> list[ServiceSpec]:
             listeners.query_port,
             {
                 **around.environment,
+                **around.own_logs,
                 "HEADWATER_INGEST_INTERNAL_URL": f"http://127.0.0.1:{listeners.ingest_port}",
             },
             listeners.query,

@@ -236,6 +236,10 @@ class _Stack:
             },
             listeners=self._listeners,
             writer_port=PortBook(self._home.ports_file).take("writer"),
+            own_logs={
+                "HEADWATER_SELF_LOGS_URL": self._state.ingest_url,
+                "HEADWATER_SELF_LOGS_KEY": self._secrets.own_ingest_key,
+            },
             gateway_count=self._options.gateway_count,
         )
         return [ServiceProcess(spec, self._home) for spec in service_table(around)]

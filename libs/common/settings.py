@@ -58,6 +58,21 @@ class KafkaSettings(BaseSettings):
     """PEM file of the authorities to trust; without it those of the system."""
 
 
+class SelfLogsSettings(BaseSettings):
+    """Where writer and query send copies of their own warnings; without both: nowhere."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_SELF_LOGS_",
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+    )
+
+    url: str | None = None
+    """Address of a gateway's batches; writer and query send their own warnings there."""
+    key: SecretStr | None = Field(default=None, description="Server key of an application for them")
+
+
 class InstallationSettings(BaseSettings):
     """The secret that is one per installation."""
 

@@ -19,9 +19,10 @@ from libs.common.http.health import Readiness, health_routes
 from libs.common.kafka.connection import connection_options
 from libs.common.kafka.follower import TopicFollower
 from libs.common.runtime import HttpServer, Listen, LoopWatch
-from libs.common.settings import InstallationSettings, KafkaSettings
+from libs.common.settings import InstallationSettings, KafkaSettings, SelfLogsSettings
 from libs.common.telemetry.logs import configure_logs, get_logger
 from libs.common.telemetry.metrics import Metrics
+from libs.common.telemetry.self_logs import send_own_logs
 from libs.common.telemetry.trace import TraceMiddleware
 from services.query.api.access import Access
 from services.query.api.admin_health import HealthRoutes
@@ -143,6 +144,7 @@ def wrap(settings: QuerySettings, clients: Clients, api: FastAPI) -> ASGIApp:
 async def serve(settings: QuerySettings, stop: asyncio.Event) -> None:
     """Run the query service until `stop`, then let running requests end and close in reverse."""
     configure_logs("query", settings.log_level)
+    send_own_logs("query", SelfLogsSettings())
     clock, metrics = SystemClock(), Metrics()
     watch = LoopWatch(clock)
     engine = create_engine(

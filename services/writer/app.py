@@ -15,9 +15,10 @@ from libs.common.kafka.connection import connection_options
 from libs.common.kafka.consumer import ConsumerLoop
 from libs.common.kafka.reader import KafkaReader, LogUnavailable
 from libs.common.runtime import HttpServer, Listen, LoopWatch
-from libs.common.settings import InstallationSettings, KafkaSettings
+from libs.common.settings import InstallationSettings, KafkaSettings, SelfLogsSettings
 from libs.common.telemetry.logs import configure_logs, get_logger
 from libs.common.telemetry.metrics import Metrics
+from libs.common.telemetry.self_logs import send_own_logs
 from services.writer.consumer import WriterSink
 from services.writer.domain.arrivals import Item
 from services.writer.domain.lanes import LANE_COUNT
@@ -48,6 +49,7 @@ async def serve(settings: WriterSettings, stop: asyncio.Event) -> None:
     helps.
     """
     configure_logs(CONSUMER, settings.log_level)
+    send_own_logs(CONSUMER, SelfLogsSettings())
     _calm_collector()
     clock, metrics = SystemClock(), Metrics()
     watch = LoopWatch(clock)

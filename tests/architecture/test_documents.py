@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.reference import pages
+from scripts.sdk_redaction import outdated
 from tests.architecture.tree import NOT_OURS, ROOT, relative
 
 DOCUMENTS = sorted(
@@ -51,3 +52,7 @@ def test_the_walk_names_every_room() -> None:
 @pytest.mark.parametrize(("path", "text"), list(pages()), ids=lambda one: getattr(one, "name", ""))
 def test_reference_pages_are_current(path: Path, text: str) -> None:
     assert path.read_text("utf-8") == text, "run `make reference`"
+
+
+def test_the_python_sdk_redacts_by_the_current_rules_and_code() -> None:
+    assert outdated() == [], "run .venv/bin/python -m scripts.sdk_redaction"

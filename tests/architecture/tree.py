@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("libs", "services", "headwater")
+PACKAGES = ("libs", "services", "headwater", "sdk/python")
 CODE_FOLDERS = (*PACKAGES, "tests", "bench", "scripts")
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
-NOT_OURS = {"__pycache__", "node_modules", ".venv"}
+NOT_OURS = {"__pycache__", "node_modules", ".venv", "dist"}
 
 
 def python_files(*folders: str) -> list[Path]:

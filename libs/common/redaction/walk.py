@@ -4,14 +4,13 @@ import json
 from collections import Counter
 from typing import Any
 
-import msgspec
-
+from libs.common.redaction.inner_json import NotJsonError, read_json, write_json
 from libs.common.redaction.names import NameTest, Verdict, is_name
 from libs.common.redaction.rules import Rules
 from libs.common.redaction.texts import TextRedactor
 
 JsonValue = (
-    Any  # None, bool, int, float, str, list and dict of these: what `msgspec.json.decode` returns
+    Any  # None, bool, int, float, str, list and dict of these: what a reader of JSON returns
 )
 
 _MAX_DEPTH = 200
@@ -60,8 +59,8 @@ class Walk:
     def _opened(self, text: str, hits: Counter[str], levels: int) -> str | None:
         """Return JSON that stood inside a text redacted, or nothing if it is none."""
         try:
-            inner = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            inner = read_json(text)
+        except NotJsonError:
             return None
         walked = self.value(inner, hits, 0, levels - 1)
         if walked is inner:
@@ -70,7 +69,7 @@ class Walk:
             if self._texts.redact(text, hidden) == text or not _repeats_key(text):
                 return text
             hits.update(hidden)
-        return msgspec.json.encode(walked).decode()
+        return write_json(walked)
 
     def _number(self, number: int, hits: Counter[str]) -> JsonValue:
         digits = str(abs(number)) if abs(number) < 10**19 else ""

@@ -1,0 +1,1 @@
+"""Where events come from: logging, structlog, web frameworks, SQLAlchemy, httpx, hooks."""

@@ -1,0 +1,1 @@
+"""From what the application says or throws to the event that is sent."""

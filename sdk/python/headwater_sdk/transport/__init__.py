@@ -1,0 +1,1 @@
+"""From the caller's thread to the gateway: queue, batches, spool, attempts."""

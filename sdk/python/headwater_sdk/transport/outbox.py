@@ -1,0 +1,147 @@
+"""The batches that wait for the gateway: in the spool where there is one, else in memory."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from headwater_sdk.options import Problem, Settings
+from headwater_sdk.stats import Stats
+from headwater_sdk.transport.batch import Batch
+from headwater_sdk.transport.spool import Spool
+
+Tell = Callable[[Problem], None]
+
+
+class Outbox:
+    """Keeps each batch from before its first attempt until it is answered; thread-safe."""
+
+    def __init__(self, settings: Settings, stats: Stats, spool: Spool | None, tell: Tell) -> None:
+        self._settings = settings
+        self._stats = stats
+        self._spool = spool
+        self.tell = tell
+        self._begin()
+
+    def reset(self) -> None:
+        """Forget everything, as a forked child does: what waited is the parent's."""
+        if self._spool is not None:
+            self._spool.forget()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._items: list[Batch] = []
+        self._busy: Batch | None = None
+        self._is_told = False
+        self.news = threading.Event()
+
+    def add(self, batch: Batch) -> None:
+        """Take a new batch; where there is no room, the oldest without errors go."""
+        with self._lock:
+            self._save(batch)
+            self._items.append(batch)
+            self._evict()
+        self.news.set()
+
+    def next(self) -> Batch | None:
+        """Return the batch to attempt; it stays until it is removed."""
+        with self._lock:
+            self._busy = self._items[0] if self._items else None
+            return self._busy
+
+    def body_of(self, batch: Batch) -> bytes | None:
+        """Return the bytes of a batch; None where the spool has lost them."""
+        if batch.body is not None or self._spool is None:
+            return batch.body
+        return self._spool.read(batch)
+
+    def deliver(self, batch: Batch, rejected_count: int) -> None:
+        """Remove a batch that was accepted, but for some of its events."""
+        with self._lock:
+            if batch in self._items:
+                self._items.remove(batch)
+                rejected = min(batch.count, rejected_count)
+                self._stats.deliver(batch.place, batch.count - rejected)
+                self._stats.drop(batch.place, "rejected", rejected)
+                self._clear(batch)
+
+    def drop(self, batch: Batch, reason: str) -> None:
+        """Drop a batch and count its events; nothing happens to one that is gone."""
+        with self._lock:
+            self._drop(batch, reason)
+
+    def put_parts(self, batch: Batch, parts: Sequence[Batch]) -> None:
+        """Put the parts of a batch in its place."""
+        with self._lock:
+            if batch not in self._items:
+                return
+            if batch.place == "stored":
+                self._stats.store(-batch.count)  # the parts lie in memory until they are saved
+            for part in parts:
+                self._save(part)
+            place = self._items.index(batch)
+            self._items[place : place + 1] = parts
+            # Last: a crash until now finds the whole, which gives the same parts again.
+            self._clear(batch)
+
+    def adopt(self) -> None:
+        """Take over what dead processes left in the spool."""
+        if self._spool is not None:
+            with self._lock:
+                self._spool.release()
+                self._items += self._spool.adopt()
+                self._evict()
+
+    def own_count(self) -> int:
+        """Return how many batches of this process wait."""
+        with self._lock:
+            return sum(not batch.is_foreign for batch in self._items)
+
+    def close(self) -> None:
+        """Let go: what is stored waits for the next process, the rest is lost and counted."""
+        with self._lock:
+            for batch in list(self._items):
+                if batch.path is None:
+                    self._save(batch)
+                if batch.path is None:
+                    self._drop(batch, "closed")
+            if self._spool is not None:
+                self._spool.close()
+
+    def _save(self, batch: Batch) -> None:
+        if self._spool is None or batch.size > self._settings.spool_bytes:
+            return
+        try:
+            batch.path = self._spool.save(batch)
+        except OSError:
+            if not self._is_told:
+                self._is_told = True
+                self.tell(Problem("spool_unwritable"))
+            return
+        batch.body = None
+        if not batch.is_foreign:
+            self._stats.store(batch.count)
+
+    def _drop(self, batch: Batch, reason: str) -> None:
+        if batch in self._items:
+            self._items.remove(batch)
+            self._stats.give_back(batch.report)
+            self._stats.drop(batch.place, reason, batch.count)
+            self._clear(batch)
+
+    def _clear(self, batch: Batch) -> None:
+        if self._spool is not None and batch.path is not None:
+            self._spool.remove(batch.path)
+
+    def _evict(self) -> None:
+        for is_stored, most in (
+            (True, self._settings.spool_bytes),
+            (False, self._settings.queue_bytes),
+        ):
+            held = [one for one in self._items if (one.path is not None) is is_stored]
+            size = sum(one.size for one in held)
+            for batch in sorted(held, key=lambda one: (one.is_severe, one.at)):
+                if size <= most:
+                    break
+                if batch is not self._busy:
+                    size -= batch.size
+                    self._drop(batch, "evicted")
