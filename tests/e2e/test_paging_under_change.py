@@ -19,7 +19,7 @@ SLICING = {
     "HEADWATER_SEAL_PERIOD": "0.2",
     "HEADWATER_MERGE_FROM_COUNT": "6",
 }
-LONGEST_SECONDS = 120.0
+LONGEST_SECONDS = 80.0
 FILTERS = [{}, {"text": "parcel"}, {"extra.tenant": "acme"}, {"q": "level:error -module:absent"}]
 MERGED = "SELECT name FROM slices WHERE table_name = 'app_logs' AND name LIKE '%\\_m_'"
 ROWS = "SELECT id::text FROM app_logs ORDER BY created_at DESC, id DESC"
