@@ -9,13 +9,14 @@ import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from headwater.administration import Administration
 from headwater.demo.errors import DemoFailed
-from headwater.demo.web.backend import ORDER_PATH, OrderBackend
+from headwater.demo.web.backend import MOUNT, order_backend
 from headwater.home import State
 from headwater.invocation import own_command
+from headwater_sdk import init
 from libs.common.clock import SystemClock
 from libs.common.db.accounts import NewIngestKey
 from libs.common.db.engine import create_engine
@@ -26,6 +27,9 @@ _SDK = Path(__file__).parents[3] / "sdk" / "browser" / "dist" / "headwater.js"
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 _GRACE = timedelta(seconds=3)
 _APPLICATION = "demo"
+_FLUSH_AFTER = timedelta(seconds=0.5)
+"""People wait before the page to see what comes of their click."""
+_SLOW_FROM = timedelta(seconds=0.5)
 _KEY_TRIES = 100
 _KEY_PAUSE = timedelta(seconds=0.2)
 
@@ -45,44 +49,52 @@ async def serve_demo(
     clock = SystemClock()
     administration = Administration(state.database_url, clock)
     engine = create_engine(state.database_url, "demo", pool_size=2)
-    headers = {"authorization": f"Bearer {state.ingest_key}"}
-    async with httpx.AsyncClient(headers=headers) as client:
-        settings: dict[str, str] = {}
-        app = _app(OrderBackend(engine, client, state.ingest_url, clock), settings)
-        try:
-            server = HttpServer(app, Listen("127.0.0.1", port), _GRACE)
-        except OSError as error:
-            raise DemoFailed(f"port {port} cannot be used: {error.strerror}") from error
-        origin = f"http://127.0.0.1:{server.port}"
-        key = await administration.create_key(
-            NewIngestKey(_APPLICATION, "browser", f"demo page {server.port}", (origin,))
-        )
-        settings |= {"endpoint": state.ingest_url, "apiKey": key.text, "app": _APPLICATION}
-        try:
-            await _wait_until_known(client, state.ingest_url, key.text)
-            await server.start()
-            tell(origin)
-            await stop.wait()
-            await server.drain()
-        finally:
-            await administration.disable_key(key.id)
-            await engine.dispose()
+    log = init(
+        state.ingest_url,
+        state.ingest_key,
+        logs=None,
+        uncaught=False,
+        environment="demo",
+        flush_after=_FLUSH_AFTER,
+        queries_from=_SLOW_FROM,
+    )
+    settings: dict[str, str] = {}
+    app = _app(order_backend(engine, log), settings)
+    try:
+        server = HttpServer(app, Listen("127.0.0.1", port), _GRACE)
+    except OSError as error:
+        raise DemoFailed(f"port {port} cannot be used: {error.strerror}") from error
+    origin = f"http://127.0.0.1:{server.port}"
+    key = await administration.create_key(
+        NewIngestKey(_APPLICATION, "browser", f"demo page {server.port}", (origin,))
+    )
+    settings |= {"endpoint": state.ingest_url, "apiKey": key.text, "app": _APPLICATION}
+    try:
+        await _wait_until_known(state.ingest_url, key.text)
+        await server.start()
+        tell(origin)
+        await stop.wait()
+        await server.drain()
+    finally:
+        await asyncio.to_thread(log.close)
+        await administration.disable_key(key.id)
+        await engine.dispose()
 
 
-async def _wait_until_known(client: httpx.AsyncClient, ingest_url: str, key: str) -> None:
+async def _wait_until_known(ingest_url: str, key: str) -> None:
     """Wait for the gateway to read its keys again: a page that is refused waits for minutes."""
-    headers = {"authorization": f"Bearer {key}"}
-    for _ in range(_KEY_TRIES):
-        answer = await client.post(ingest_url, json={"events": []}, headers=headers)
-        if answer.status_code != httpx.codes.UNAUTHORIZED:
-            return
-        await asyncio.sleep(_KEY_PAUSE.total_seconds())
+    async with httpx.AsyncClient(headers={"authorization": f"Bearer {key}"}) as client:
+        for _ in range(_KEY_TRIES):
+            answer = await client.post(ingest_url, json={"events": []})
+            if answer.status_code != httpx.codes.UNAUTHORIZED:
+                return
+            await asyncio.sleep(_KEY_PAUSE.total_seconds())
     raise DemoFailed(
         f"the gateway does not take the page's key; `{own_command()} status` tells more"
     )
 
 
-def _app(backend: OrderBackend, settings: dict[str, str]) -> Starlette:
+def _app(backend: Starlette, settings: dict[str, str]) -> Starlette:
     async def file(request: Request) -> Response:
         name = request.path_params.get("name") or "index.html"
         path = _SDK if name == _SDK.name else _PAGE / name
@@ -95,7 +107,7 @@ def _app(backend: OrderBackend, settings: dict[str, str]) -> Starlette:
 
     return Starlette(
         routes=[
-            Route(ORDER_PATH, backend.place, methods=["POST"]),
+            Mount(MOUNT, backend),
             Route("/settings.json", read_settings),
             Route("/{name:path}", file),
         ]
