@@ -18,7 +18,20 @@ from pathlib import Path
 import psutil
 import uvloop
 
-from bench import footprint, freshness, gateway, path, queries, redaction, sealing, writer
+from bench import (
+    export,
+    footprint,
+    freshness,
+    gateway,
+    path,
+    planning,
+    plans,
+    queries,
+    redaction,
+    sealing,
+    tail,
+    writer,
+)
 from bench.figures import Figure, as_table
 from bench.report import Result, compose, describe_machine, keep
 
@@ -32,6 +45,8 @@ class Effort:
     rounds: int
     event_count: int
     """Events of a round; rows that cost more take a share of it."""
+    results: Path
+    """Where a row keeps what is more than figures."""
 
     def __str__(self) -> str:
         return f"{self.rounds} rounds after one that warms up, up to {self.event_count:,} events"
@@ -80,6 +95,27 @@ async def _queries(home: Path, effort: Effort) -> list[Figure]:
     return await queries.measure(home, row_count=5 * effort.event_count)
 
 
+async def _queries_10m(home: Path, effort: Effort) -> list[Figure]:
+    figures = await queries.measure(home, row_count=50 * effort.event_count)
+    return queries.beside(figures, effort.results / "queries.json")
+
+
+async def _planning(home: Path, _: Effort) -> list[Figure]:
+    return await planning.measure(home)
+
+
+async def _plans(home: Path, effort: Effort) -> list[Figure]:
+    return await plans.measure(home, effort.results)
+
+
+async def _export(home: Path, effort: Effort) -> list[Figure]:
+    return await export.measure(home, row_count=25 * effort.event_count)
+
+
+async def _tail(home: Path, effort: Effort) -> list[Figure]:
+    return await tail.measure(home, event_count=effort.event_count, rounds=effort.rounds)
+
+
 ROWS: dict[str, Measure] = {
     "redaction": _redaction,
     "gateway": _gateway,
@@ -90,6 +126,11 @@ ROWS: dict[str, Measure] = {
     "footprint": _footprint,
     "sealing": _sealing,
     "queries": _queries,
+    "queries-10m": _queries_10m,
+    "planning": _planning,
+    "plans": _plans,
+    "export": _export,
+    "tail": _tail,
 }
 
 
@@ -127,9 +168,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one round of few events, not kept")
     parser.add_argument("--results", type=Path, default=_RESULTS, help="folder of the results")
     options = parser.parse_args()
-    effort = Effort(1, 40_000) if options.quick else Effort(options.rounds, options.events)
     with tempfile.TemporaryDirectory() as passing:
         results = Path(passing) if options.quick else options.results
+        rounds, events = (1, 40_000) if options.quick else (options.rounds, options.events)
+        effort = Effort(rounds, events, results)
         done = [_measure(name, effort, results) for name in options.rows or ROWS]
         print(compose(results, list(ROWS)))
     sys.exit(0 if all(done) else 1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.query.api.cursors import CursorBook
 from services.query.domain.pages import PageAsk, PageEdges, Place
 from services.query.domain.scope import EVERYTHING
-from services.query.domain.windows import MOST_SLICES, Window, windows
+from services.query.domain.windows import MOST_SLICES, Window, Windows
 from services.query.store.accounts import Identity
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -109,7 +109,7 @@ def test_an_empty_range_inside_a_slice_has_no_windows(
     slices = [Window(EPOCH, EPOCH + timedelta(hours=9))]
     moment = EPOCH + timedelta(hours=5)
     bounds = Window(moment, moment - backwards)
-    assert list(windows(slices, bounds, EPOCH, newest_first=newest_first)) == []
+    assert list(Windows(slices, bounds, EPOCH, newest_first=newest_first)) == []
 
 
 @given(slices, hours, hours, hours, st.booleans(), st.data())
@@ -123,7 +123,7 @@ def test_windows_cover_the_slices_of_a_range_once_and_in_order(
 ) -> None:
     keep = data.draw(st.lists(st.booleans(), min_size=len(all_slices), max_size=len(all_slices)))
     known = [part for part, kept in zip(all_slices, keep, strict=True) if kept]
-    made = list(windows(known, Window(lower, upper), now, newest_first=newest_first))
+    made = list(Windows(known, Window(lower, upper), now, newest_first=newest_first))
     ordered = list(reversed(made)) if newest_first else made
     for earlier, later in pairwise(ordered):
         assert earlier.upper <= later.lower
