@@ -24,7 +24,8 @@ from services.query.domain.windows import BLOCK_SLICES, MOST_SLICES, Window, Win
 from services.query.store.keyset import KeysetStatements, Reading, page_bounds
 from services.query.store.kinds import LOGS
 from services.query.store.slices import attached_slices
-from services.query.store.statements import Reader
+from services.query.store.statements import Planning, Reader
+from services.writer.domain.slicing import TARGET_ROW_COUNT
 
 SEARCHES = {
     "first page": "",
@@ -37,6 +38,7 @@ SEARCHES = {
     "field": "extra.order=rare",
 }
 """By name, their parameters."""
+_SLICE_COUNT = 2 * BLOCK_SLICES
 _LIMIT = 101
 _SLICE = re.compile(r"_\d{8}(t\d{6})?")
 
@@ -48,6 +50,7 @@ class Sent:
     search: str
     state: str
     """`hot`, `sealed`, or `block`: sealed slices whose plan is kept."""
+    planning: Planning
     reading: Reading
 
 
@@ -61,19 +64,22 @@ class Plan:
     nodes: tuple[str, ...]
     """Each kind of scan with its index, without the slice's name."""
     planning_ms: float
+    is_kept: bool
+    """Whether the statement was not planned again when it was asked again."""
 
 
 async def measure(home: Path, results: Path) -> list[Figure]:
     """Fill and seal slices, and write `plans.md` into the results."""
     async with open_house(home, eager_indexes=False) as house:
         now, source = SystemClock().now(), random.Random(6)
-        parts = stock.spans(now, 3 * BLOCK_SLICES, 6_000 * BLOCK_SLICES, 50_000)
+        parts = stock.spans(now, _SLICE_COUNT, 2_000 * _SLICE_COUNT, TARGET_ROW_COUNT)
         connection = await house.connect()
         try:
             await stock.attach(connection, parts)
             for part in parts:
                 await stock.store(connection, list(stock.make_rows(part, source)))
             await stock.seal(house.database_url, SettableClock(now))
+            await stock.summarise(connection)
             await connection.execute("ANALYZE app_logs")
             plans = await all_plans(connection, now)
         finally:
@@ -134,9 +140,9 @@ async def sent_statements(connection: asyncpg.Connection, now: datetime) -> list
             window = next(fitting, None)
             if window is None or (state == "block" and not statements.is_selective):
                 continue
-            is_fenced = statements.is_indexed and window.is_sealed
+            is_fenced = statements.is_fenced(window)
             reading = statements.reading(window, None, _LIMIT, is_fenced=is_fenced)
-            made.append(Sent(name, state, reading))
+            made.append(Sent(name, state, statements.planning(window), reading))
     return made
 
 
@@ -149,15 +155,21 @@ def state_of(window: Window) -> str:
 
 async def explain(connection: asyncpg.Connection, sent: Sent) -> Plan:
     """Let PostgreSQL plan a statement as a search would; a kept plan is asked for twice."""
-    mode = "force_generic_plan" if sent.state == "block" else "force_custom_plan"
     values = ", ".join("'" + str(value).replace("'", "''") + "'" for value in sent.reading.values)
-    await connection.execute(f"SET plan_cache_mode = {mode}; PREPARE sent AS {sent.reading.text}")
+    # as sessions of the query service begin
+    await connection.execute("SET plan_cache_mode = force_custom_plan")
+    if sent.planning is not Planning.EACH:
+        await connection.execute(sent.planning.value)
+    await connection.execute(f"PREPARE sent AS {sent.reading.text}")
     asked = f"EXPLAIN (FORMAT JSON, SUMMARY) EXECUTE sent({values})"
     try:
         for _ in range(2):
             answer = json.loads(await connection.fetchval(asked))[0]
+        kept = await connection.fetchval(
+            "SELECT generic_plans FROM pg_prepared_statements WHERE name = 'sent'"
+        )
     finally:
-        await connection.execute("DEALLOCATE sent; RESET plan_cache_mode")
+        await connection.execute(f"DEALLOCATE sent; {Planning.EACH.value}")
     scans = list(_scans(answer["Plan"]))
     return Plan(
         sent.search,
@@ -165,6 +177,7 @@ async def explain(connection: asyncpg.Connection, sent: Sent) -> Plan:
         len({slice_name for slice_name, _ in scans if slice_name}),
         tuple(sorted({node for _, node in scans})),
         answer["Planning Time"],
+        kept > 0,
     )
 
 

@@ -128,15 +128,15 @@ class _Reading:
     async def visit(self, step: Step) -> bool:
         """Read one window; True where the page is full."""
         statements, window, place = self._statements, step.window, self._ask.place
-        is_planned_once = window.block is not None
-        is_fenced = is_planned_once or (statements.is_indexed and window.is_sealed)
-        if is_fenced and statements.is_indexed and not self._was_probed and not self._found:
+        is_fenced = statements.is_fenced(window)
+        has_contents = statements.is_indexed and window.is_sealed
+        if has_contents and not self._was_probed and not self._found:
             self._was_probed = True
             probed = await self._rows(step, statements.probing(window, place, self._wanted))
             if len(probed) > self._ask.limit:
                 self._found = probed
                 return True
-        await step.reader.plan_once(is_planned_once)
+        await step.reader.plan(statements.planning(window))
         reading = statements.reading(window, place, self._wanted, is_fenced=is_fenced)
         self._found += await self._rows(step, reading)
         if statements.is_selective and not self.is_rare:

@@ -25,7 +25,7 @@ from services.query.domain.scope import Scope
 from services.query.domain.windows import Window
 from services.query.store.kinds import Kind
 from services.query.store.log_conditions import has_indexed_contents, names_one, row_conditions
-from services.query.store.statements import Statement, compiled
+from services.query.store.statements import Planning, Statement, compiled
 
 BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 END = datetime(9999, 12, 30, tzinfo=UTC)
@@ -73,15 +73,27 @@ class KeysetStatements:
         self._forms: dict[tuple[Callable[..., Select[Any]], bool, bool], Statement] = {}
         self.is_indexed = has_indexed_contents(condition)
         """Whether sealed slices find the rows by what they contain."""
-        self.is_selective = self.is_indexed or names_one(condition, "trace_id", "user_id")
+        self.has_bloom = names_one(condition, "trace_id", "user_id")
+        """Whether hot slices have a bloom that leaves most blocks out."""
+        self.is_selective = self.is_indexed or self.has_bloom
         """Whether sealed slices find the rows by an index, and nothing else has to be read."""
         self.is_rare = names_one(condition, "trace_id")
         """Whether there are few rows for certain."""
 
+    def planning(self, window: Window) -> Planning:
+        """Return how a window is to be planned."""
+        if window.block is not None:
+            return Planning.ONCE
+        return Planning.BY_INDEX if self.has_bloom and not window.is_sealed else Planning.EACH
+
+    def is_fenced(self, window: Window) -> bool:
+        """Say whether an index finds the rows of a window better than a walk along the key."""
+        return self.is_indexed if window.is_sealed else self.has_bloom
+
     def reading(
         self, window: Window, place: Place | None, limit: int, *, is_fenced: bool
     ) -> Reading:
-        """Read the rows of a window beyond a place; `is_fenced` asks the index on contents."""
+        """Read the rows of a window beyond a place; `is_fenced` fetches them all, then sorts."""
         return self._made(self._fenced if is_fenced else self._plain, window, place, limit)
 
     def counting(self, window: Window, place: Place | None) -> Reading:

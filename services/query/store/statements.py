@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
 import asyncpg
@@ -20,8 +21,17 @@ from sqlalchemy.sql.compiler import SQLCompiler
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # untyped there
 _COMPILED: Any = util.LRUCache(500)
 """By the shape of a statement: filters that differ in their values only are compiled once."""
-_PLANNED_ONCE = "SET plan_cache_mode = force_generic_plan"
-_AS_BEFORE = "RESET plan_cache_mode"
+
+
+class Planning(Enum):
+    """How the server is to plan what follows."""
+
+    EACH = "RESET plan_cache_mode; RESET enable_seqscan; RESET max_parallel_workers_per_gather"
+    """Anew each time, with the values: how sessions begin."""
+    ONCE = "SET plan_cache_mode = force_generic_plan; SET max_parallel_workers_per_gather = 0"
+    """Once in a session, without the values."""
+    BY_INDEX = "SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0"
+    """With an index where there is any: the planner cannot know how much a bloom leaves out."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,7 @@ class Reader:
 
     def __init__(self, driver: asyncpg.Connection) -> None:
         self.driver = driver
-        self._is_planned_once = False
+        self._planning = Planning.EACH
 
     async def fetch(
         self, statement: Statement, limit: timedelta | None = None, **given: Any
@@ -84,11 +94,14 @@ class Reader:
             rows: list[asyncpg.Record] = await self.driver.fetch(text, *values)
         return rows
 
-    async def plan_once(self, is_wanted: bool) -> None:
-        """Let the server keep plans that do not depend on values, or make them anew each time."""
-        if is_wanted != self._is_planned_once:
-            await self.driver.execute(_PLANNED_ONCE if is_wanted else _AS_BEFORE)
-            self._is_planned_once = is_wanted
+    async def plan(self, wanted: Planning) -> None:
+        """Set how statements are planned from now on."""
+        if wanted is self._planning:
+            return
+        if Planning.EACH not in (wanted, self._planning):
+            await self.plan(Planning.EACH)
+        await self.driver.execute(wanted.value)
+        self._planning = wanted
 
 
 @asynccontextmanager
@@ -102,7 +115,7 @@ async def reader(engine: AsyncEngine) -> AsyncIterator[Reader]:
         made = Reader(driver)
         try:
             yield made
-            await made.plan_once(False)
+            await made.plan(Planning.EACH)
         except BaseException:
             # whatever state it is in, nobody else may get it
             await connection.invalidate()
