@@ -21,14 +21,18 @@ import uvloop
 
 from bench import (
     browser_sdk,
+    export,
     footprint,
     freshness,
     gateway,
     path,
+    planning,
+    plans,
     python_sdk,
     queries,
     redaction,
     sealing,
+    tail,
     writer,
 )
 from bench.figures import Figure, as_table
@@ -44,6 +48,8 @@ class Effort:
     rounds: int
     event_count: int
     """Events of a round; rows that cost more take a share of it."""
+    results: Path
+    """Where a row keeps what is more than figures."""
 
     def __str__(self) -> str:
         return f"{self.rounds} rounds after one that warms up, up to {self.event_count:,} events"
@@ -100,6 +106,27 @@ async def _browser(_: Path, __: Effort) -> list[Figure]:
     return await browser_sdk.measure()
 
 
+async def _queries_10m(home: Path, effort: Effort) -> list[Figure]:
+    figures = await queries.measure(home, row_count=50 * effort.event_count)
+    return queries.beside(figures, effort.results / "queries.json")
+
+
+async def _planning(home: Path, _: Effort) -> list[Figure]:
+    return await planning.measure(home)
+
+
+async def _plans(home: Path, effort: Effort) -> list[Figure]:
+    return await plans.measure(home, effort.results)
+
+
+async def _export(home: Path, effort: Effort) -> list[Figure]:
+    return await export.measure(home, row_count=25 * effort.event_count)
+
+
+async def _tail(home: Path, effort: Effort) -> list[Figure]:
+    return await tail.measure(home, event_count=effort.event_count, rounds=effort.rounds)
+
+
 ROWS: dict[str, Measure] = {
     "redaction": _redaction,
     "gateway": _gateway,
@@ -110,6 +137,11 @@ ROWS: dict[str, Measure] = {
     "footprint": _footprint,
     "sealing": _sealing,
     "queries": _queries,
+    "queries-10m": _queries_10m,
+    "planning": _planning,
+    "plans": _plans,
+    "export": _export,
+    "tail": _tail,
     "browser": _browser,
     "python-sdk": _python_sdk,
 }
@@ -149,9 +181,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one round of few events, not kept")
     parser.add_argument("--results", type=Path, default=_RESULTS, help="folder of the results")
     options = parser.parse_args()
-    effort = Effort(1, 40_000) if options.quick else Effort(options.rounds, options.events)
     with tempfile.TemporaryDirectory() as passing:
         results = Path(passing) if options.quick else options.results
+        rounds, events = (1, 40_000) if options.quick else (options.rounds, options.events)
+        effort = Effort(rounds, events, results)
         done = [_measure(name, effort, results) for name in options.rows or ROWS]
         print(compose(results, list(ROWS)))
     sys.exit(0 if all(done) else 1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import statistics
 import time
 from collections.abc import Callable
@@ -12,16 +13,21 @@ from typing import Any
 
 import asyncpg
 import httpx
+import msgspec
 
 from bench import stock
 from bench.figures import Figure
 from bench.house import House, open_house
-from libs.common.clock import SystemClock
+from bench.report import Result
+from libs.common.clock import SettableClock, SystemClock
 from services.writer.domain.slicing import TARGET_ROW_COUNT
 
 SLICE_COUNT = 200
 _SEALED_MUST_MS, _SEALED_GOAL_MS = 60, 25
 _HOT_MUST_MS, _HOT_GOAL_MS = 250, 120
+_GROWTH_MUST = 1.5
+"""With ten times the rows in as many slices."""
+_ROW_COUNT = re.compile(r", [\d.]+ M rows")
 _REPEATS = 40
 _FAR_PAGE = 1_000
 _DAY = timedelta(days=1)
@@ -71,6 +77,30 @@ def asks(sample: list[tuple[Any, ...]]) -> list[Callable[[int], Ask]]:
     ]
 
 
+def beside(figures: list[Figure], former: Path) -> list[Figure]:
+    """Return the figures, and their ratio to the same ones of fewer rows where these were kept."""
+    kept = msgspec.json.decode(former.read_bytes(), type=Result).figures if former.exists() else []
+    by_search = {search_of(one): one.value for one in kept}
+    ratios = [
+        Figure(
+            "queries",
+            f"{search_of(one)}: its p95 with so many rows",
+            one.value / by_search[search_of(one)],
+            "of that in `queries`",
+            _GROWTH_MUST,
+            more_is_better=False,
+        )
+        for one in figures
+        if search_of(one) in by_search
+    ]
+    return [*figures, *ratios]
+
+
+def search_of(figure: Figure) -> str:
+    """Return what was searched, and on which slices, without the number of rows."""
+    return _ROW_COUNT.sub("", figure.name).removesuffix(", p95")
+
+
 async def measure(home: Path, *, row_count: int) -> list[Figure]:
     """Fill and seal slices, then search without the hot slice and with it."""
     async with open_house(home, eager_indexes=False) as house:
@@ -79,7 +109,9 @@ async def measure(home: Path, *, row_count: int) -> list[Figure]:
         connection = await house.connect()
         try:
             sample = await _fill(connection, parts)
-            await stock.seal(house.database_url)
+            # as of then, for the hot slice is not to be sealed while many others are
+            await stock.seal(house.database_url, SettableClock(now))
+            await stock.summarise(connection)
             await connection.execute("ANALYZE")
             await house.start("query", "services.query")
             searcher = Searcher(house, connection, parts[0].bounds.lower)

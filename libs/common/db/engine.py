@@ -5,8 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import event
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from libs.common.clock import SystemClock
 
 DATABASE_ERRORS = (
     SQLAlchemyError,
@@ -18,6 +22,11 @@ DATABASE_ERRORS = (
     TimeoutError,
 )
 """All that a database which is away, or goes away, makes our calls raise."""
+
+_TRUSTED = timedelta(seconds=1)
+"""A connection that was used so lately is not asked whether it is there."""
+_USED_AT = "headwater_used_at"
+_CLOCK = SystemClock()
 
 APPLICATION_SCHEMES = ("postgresql://", "postgres://")
 
@@ -65,16 +74,39 @@ def create_engine(
         "command_timeout": limits.statement.total_seconds() + 5,
         "server_settings": server_settings(service, limits),
     }
-    return create_async_engine(
+    engine = create_async_engine(
         sqlalchemy_url(database_url),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=limits.connect.total_seconds(),
-        pool_pre_ping=True,
         # Errors are logged; what statements carry is nobody's business there.
         hide_parameters=True,
         connect_args=options,
     )
+    event.listen(engine.sync_engine, "checkin", _note_use)
+    event.listen(engine.sync_engine, "checkout", _check_use)
+    return engine
+
+
+def _note_use(_: Any, record: ConnectionPoolEntry) -> None:
+    record.info[_USED_AT] = _CLOCK.monotonic()
+
+
+def _check_use(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+    """Refuse a pooled connection that is gone; the pool then makes another.
+
+    One that the server closed is known without asking. A peer that is gone without a word is found
+    by asking, which is not done before each statement: it takes as long as many a statement.
+    """
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+    now = _CLOCK.monotonic()
+    idle_s = now - record.info.get(_USED_AT, now)
+    if idle_s > _TRUSTED.total_seconds():
+        try:
+            connection.ping()
+        except Exception as error:  # whatever it is, the connection is of no use
+            raise DisconnectionError from error
 
 
 def sqlalchemy_url(database_url: str) -> str:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from asyncpg.connection import LoggedQuery
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -31,9 +32,10 @@ def log_slow_statements(engine: AsyncEngine, clock: Clock, limit: timedelta = SL
 
     def report(connection: Connection, statement: str | None, outcome: str) -> None:
         started = connection.info.pop(_STARTED, None)
-        if started is None:
-            return
-        seconds = clock.monotonic() - started
+        if started is not None:
+            tell(clock.monotonic() - started, statement, outcome)
+
+    def tell(seconds: float, statement: str | None, outcome: str) -> None:
         if seconds >= limit_s:
             log.warning(
                 "slow statement",
@@ -50,6 +52,14 @@ def log_slow_statements(engine: AsyncEngine, clock: Clock, limit: timedelta = SL
         if context.connection is not None:
             report(context.connection, context.statement, "failed")
 
+    def by_driver(record: LoggedQuery) -> None:
+        tell(record.elapsed, record.query, "done" if record.exception is None else "failed")
+
+    def connected(connection: Any, _: Any) -> None:
+        # statements that reach the driver without SQLAlchemy
+        connection.driver_connection.add_query_logger(by_driver)
+
+    event.listen(engine.sync_engine, "connect", connected)
     event.listen(engine.sync_engine, "before_cursor_execute", before)
     event.listen(engine.sync_engine, "after_cursor_execute", after)
     event.listen(engine.sync_engine, "handle_error", failed)

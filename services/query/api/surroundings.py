@@ -105,7 +105,7 @@ class SurroundingRoutes:
         """
         book = CursorBook("trace", identity, [trace_id, query.since, query.to])
         ask = trace_ask(book, query)
-        search = Search(OneOf("trace_id", (trace_id,)), query.since, query.to, is_rare=True)
+        search = Search(OneOf("trace_id", (trace_id,)), query.since, query.to)
         complete_through = self.complete_through()
         kinds = (LOG_EVENTS, EXCEPTION_EVENTS, SAMPLE_EVENTS)
         page = await self.events.joined_page(identity.scope, kinds, search, ask)

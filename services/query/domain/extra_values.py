@@ -12,6 +12,8 @@ MAX_DEPTH = 16
 # longer numbers than these are compared as text only: PostgreSQL refuses the largest
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,37})(\.\d{1,30})?([eE][+-]?\d{1,2})?", re.ASCII)
 _LITERALS = ("true", "false", "null")
+Scalar = tuple[bool, Any]
+"""A value that is no list and no object, told apart from those that Python takes for equal."""
 # exact, as PostgreSQL's numbers are
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -52,18 +54,23 @@ def value_at(extra: Any, keys: Sequence[str]) -> Any:
     return extra
 
 
-def holds(extra: Any, path: str, text: str) -> bool:
-    """Say whether `extra_data` contains one of the documents of `extra_documents`."""
-    wanted: list[Any] = [text]
+def values_at(extra: Any, path: str) -> list[Scalar]:
+    """Return the values that a path finds, each as something to look up: see `forms_of`."""
+    found = (value_at(extra, keys) for keys in spellings(path))
+    return [_scalar(value) for value in found if not isinstance(value, dict | list)]
+
+
+def forms_of(text: str) -> list[Scalar]:
+    """Return what `values_at` has one of, where `extra_data` contains a document of a text."""
+    forms = [_scalar(text)]
     if text in _LITERALS or _NUMBER.fullmatch(text):
-        wanted.append(_decoder.decode(text))
-    found = [value_at(extra, keys) for keys in spellings(path)]
-    return any(_is_same(value, form) for value in found for form in wanted)
+        forms.append(_scalar(_decoder.decode(text)))
+    return forms
 
 
-def _is_same(value: Any, form: Any) -> bool:
+def _scalar(value: Any) -> Scalar:
     # in Python true equals 1, in JSON it does not
-    return isinstance(value, bool) == isinstance(form, bool) and bool(value == form)
+    return isinstance(value, bool), value
 
 
 def _nest(keys: Sequence[str], form: str) -> str:

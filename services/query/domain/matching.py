@@ -21,7 +21,7 @@ from services.query.domain.conditions import (
     OneOf,
     Present,
 )
-from services.query.domain.extra_values import holds, read_extra, spellings, value_at
+from services.query.domain.extra_values import forms_of, read_extra, spellings, value_at, values_at
 
 
 class Block:
@@ -32,6 +32,7 @@ class Block:
         self._everything = (1 << len(rows)) - 1
         self._known: dict[Condition, int] = {}
         self._columns: dict[str, dict[Any, int]] = {}
+        self._by_path: dict[str, dict[Any, int]] = {}
         self._messages: list[str] | None = None
         self._extras: list[Any] | None = None
 
@@ -74,12 +75,18 @@ class Block:
                 return _bits(folded in message for message in self._folded())
             case Compared(column, side, bound):
                 is_beyond = SIDES[side]
-                values = (getattr(row, column, None) for row in self.rows)
-                return _bits(value is not None and is_beyond(value, bound) for value in values)
+                found = 0
+                for value, rows in self._column(column).items():
+                    if value is not None and is_beyond(value, bound):
+                        found |= rows
+                return found
             case Holds(path, texts):
-                return _bits(
-                    any(holds(extra, path, text) for text in texts) for extra in self._read_extras()
-                )
+                by_value = self._extra_values(path)
+                found = 0
+                for text in texts:
+                    for form in forms_of(text):
+                        found |= by_value.get(form, 0)
+                return found
             case HasKey(path):
                 keys = spellings(path)
                 return _bits(
@@ -97,6 +104,16 @@ class Block:
             for number, row in enumerate(self.rows):
                 value = getattr(row, column, None)
                 known[value] = known.get(value, 0) | 1 << number
+        return known
+
+    def _extra_values(self, path: str) -> dict[Any, int]:
+        """Return the rows by what their `extra_data` has at a path."""
+        known = self._by_path.get(path)
+        if known is None:
+            known = self._by_path[path] = {}
+            for number, extra in enumerate(self._read_extras()):
+                for value in values_at(extra, path):
+                    known[value] = known.get(value, 0) | 1 << number
         return known
 
     def _folded(self) -> list[str]:

@@ -1,12 +1,16 @@
-"""How a search walks through time: windows of whole slices that double, from the nearest on."""
+"""How a search walks through time: windows of whole slices, from the nearest on."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 MOST_SLICES = 16
-"""No statement spans more: planning and locks grow with the slices that it touches."""
+"""No statement that is planned anew spans more: planning and locks grow with the slices."""
+BLOCK_SLICES = 64
+"""No statement at all spans more."""
 _SMALLEST = timedelta(milliseconds=2)
+_BEARABLE_HITS = 500
+"""Rows that a search by an index may bring from one window, to be sorted."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,11 @@ class Window:
     upper: datetime
     is_sealed: bool = False
     """Whether all slices here have the indexes of sealed ones."""
+    row_count: int = 0
+    """About how many rows its slices have; 0 = not known."""
+    block: tuple[datetime, datetime] | None = None
+    """Bounds of the block of sealed slices in which it lies: they are the same in each search, so a
+    statement that holds them is planned once. Set where the window spans more than MOST_SLICES."""
 
     def halves(self) -> tuple["Window", "Window"] | None:
         """Split in the middle, older half first; None where it is too short to split."""
@@ -26,39 +35,81 @@ class Window:
         return replace(self, upper=middle), replace(self, lower=middle)
 
 
-def windows(
-    slices: Sequence[Window],
-    bounds: Window,
-    now: datetime,
-    *,
-    newest_first: bool,
-    first_count: int = 1,
-) -> Iterator[Window]:
-    """Cover `bounds` with windows in walking order, each of twice as many slices as the last.
+class Windows(Iterator[Window]):
+    """Covers `bounds` with windows in walking order, each of twice as many slices as the last.
 
-    `slices` are disjoint and sorted oldest first. Slices that lie wholly in the future are made
-    ahead and mostly empty, so they join the first window. Ranges without a slice are jumped over.
-    A window holds either sealed slices or hot ones: they are asked differently.
+    `slices` are all of a table, disjoint and sorted oldest first. Slices that lie wholly in the
+    future are made ahead and mostly empty, so they join the first window. Ranges without a slice
+    are jumped over. A window holds either sealed slices or hot ones: they are asked differently.
     An empty range (`bounds.lower` not before `bounds.upper`) has no windows.
     """
-    if bounds.lower >= bounds.upper:
-        return
-    within = [part for part in slices if part.lower < bounds.upper and part.upper > bounds.lower]
-    if newest_first:
-        within.reverse()
-    size = first_count
-    if newest_first:
-        size = min(MOST_SLICES, first_count + sum(part.lower > now for part in within))
-    start = 0
-    while start < len(within):
-        group = within[start : start + size]
-        is_sealed = group[0].is_sealed
-        alike = next((at for at, part in enumerate(group) if part.is_sealed != is_sealed), None)
-        group = group[:alike]
-        start += len(group)
-        size = min(2 * size, MOST_SLICES)
-        yield Window(
-            max(bounds.lower, min(part.lower for part in group)),
-            min(bounds.upper, max(part.upper for part in group)),
-            is_sealed,
+
+    def __init__(
+        self,
+        slices: Sequence[Window],
+        bounds: Window,
+        now: datetime,
+        *,
+        newest_first: bool,
+        first_count: int = 1,
+    ) -> None:
+        is_empty = bounds.lower >= bounds.upper
+        self._slices = slices
+        self._bounds = bounds
+        self._ahead = [
+            at
+            for at, part in enumerate(slices)
+            if part.lower < bounds.upper and part.upper > bounds.lower and not is_empty
+        ]
+        self._size = first_count
+        if newest_first:
+            self._ahead.reverse()
+            future_count = sum(slices[at].lower > now for at in self._ahead)
+            self._size = min(MOST_SLICES, first_count + future_count)
+        self._start = 0
+        self._sealed_count = 0
+        self.is_rare = False
+        """Whether few rows are to be expected, found by an index: sealed slices come in blocks."""
+
+    def expect(self, found_count: int) -> None:
+        """Say what the windows so far held; with few rows in them the next ones are blocks."""
+        self.is_rare = found_count * BLOCK_SLICES <= _BEARABLE_HITS * self._sealed_count
+
+    def __next__(self) -> Window:
+        if self._start >= len(self._ahead):
+            raise StopIteration
+        first = self._slices[self._ahead[self._start]]
+        block = self._block() if self.is_rare and first.is_sealed else None
+        group = self._ahead[self._start : self._start + self._size] if block is None else block
+        alike = next(
+            (n for n, at in enumerate(group) if self._slices[at].is_sealed != first.is_sealed), None
         )
+        group = group[:alike]
+        self._start += len(group)
+        self._size = min(2 * self._size, MOST_SLICES)
+        if first.is_sealed:
+            self._sealed_count += len(group)
+        return Window(
+            max(self._bounds.lower, self._slices[min(group)].lower),
+            min(self._bounds.upper, self._slices[max(group)].upper),
+            first.is_sealed,
+            sum(self._slices[at].row_count for at in group),
+            self._block_bounds(group) if len(group) > MOST_SLICES else None,
+        )
+
+    def _block(self) -> list[int]:
+        """Return the slices ahead in the same block: blocks are counted from the oldest slice."""
+        number = self._ahead[self._start] // BLOCK_SLICES
+        group = self._ahead[self._start : self._start + BLOCK_SLICES]
+        return [at for at in group if at // BLOCK_SLICES == number]
+
+    def _block_bounds(self, group: Sequence[int]) -> tuple[datetime, datetime]:
+        """Return the bounds of all sealed slices of the block around some of them."""
+        lowest, highest = min(group), max(group)
+        floor = lowest // BLOCK_SLICES * BLOCK_SLICES
+        ceiling = min(floor + BLOCK_SLICES, len(self._slices)) - 1
+        while lowest > floor and self._slices[lowest - 1].is_sealed:
+            lowest -= 1
+        while highest < ceiling and self._slices[highest + 1].is_sealed:
+            highest += 1
+        return self._slices[lowest].lower, self._slices[highest].upper

@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, update
+import asyncpg
+from sqlalchemy import DateTime, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.common.access_keys import secret_matches
 from libs.common.db.accounts import record_audit
 from libs.common.db.tables import ApiToken, Session, User
 from services.query.domain.scope import Scope, scope_of
+from services.query.store.statements import compiled, reader
 
 
 @dataclass(frozen=True)
@@ -113,38 +115,29 @@ class AccountStore:
         self, cookie_hash: bytes, now: datetime, sliding: timedelta | None
     ) -> Identity | None:
         """Return whose session it is; with `sliding`, one past its half is prolonged by use."""
-        async with self._engine.connect() as connection:
-            row = (
-                await connection.execute(
-                    _USER.add_columns(Session.expires_at)
-                    .join(Session, Session.user_id == User.id)
-                    .where(Session.token_hash == cookie_hash, Session.expires_at > now)
-                )
-            ).first()
-            if row is not None and sliding is not None and row.expires_at - now < sliding / 2:
-                await connection.execute(
+        async with reader(self._engine) as connection:
+            rows = await connection.fetch(compiled(_BY_COOKIE), token_hash=cookie_hash, now=now)
+        if not rows:
+            return None
+        if sliding is not None and rows[0]["expires_at"] - now < sliding / 2:
+            async with self._engine.begin() as changing:
+                await changing.execute(
                     update(Session)
                     .where(Session.token_hash == cookie_hash)
                     .values(expires_at=now + sliding)
                 )
-                await connection.commit()
-        return None if row is None else _identity(row, cookie_hash)
+        return _read_identity(rows[0], cookie_hash)
 
     async def by_token(self, token_id: str, secret: str, now: datetime) -> Identity | None:
         """Return whose API token it is."""
-        async with self._engine.connect() as connection:
-            row = (
-                await connection.execute(
-                    _USER.add_columns(ApiToken.secret_hash, ApiToken.expires_at)
-                    .join(ApiToken, ApiToken.user_id == User.id)
-                    .where(ApiToken.id == token_id, ApiToken.revoked_at.is_(None))
-                )
-            ).first()
-        if row is None or not secret_matches(secret, row.secret_hash):
+        async with reader(self._engine) as connection:
+            rows = await connection.fetch(compiled(_BY_TOKEN), token_id=token_id)
+        row = rows[0] if rows else None
+        if row is None or not secret_matches(secret, row["secret_hash"]):
             return None
-        if row.expires_at is not None and row.expires_at <= now:
+        if row["expires_at"] is not None and row["expires_at"] <= now:
             return None
-        return _identity(row, None)
+        return _read_identity(row, None)
 
     async def set_password(self, identity: Identity, password_hash: str) -> None:
         """Change the own password and revoke all sessions of the user."""
@@ -166,7 +159,25 @@ async def revoke_sessions(connection: AsyncConnection, user_id: UUID) -> None:
 
 
 _USER = select(User.id, User.email, User.role, User.subjects).where(User.is_active)
+_BY_COOKIE = (
+    _USER.add_columns(Session.expires_at)
+    .join(Session, Session.user_id == User.id)
+    .where(
+        Session.token_hash == bindparam("token_hash", b""),
+        Session.expires_at > bindparam("now", None, DateTime(timezone=True)),
+    )
+)
+_BY_TOKEN = (
+    _USER.add_columns(ApiToken.secret_hash, ApiToken.expires_at)
+    .join(ApiToken, ApiToken.user_id == User.id)
+    .where(ApiToken.id == bindparam("token_id", ""), ApiToken.revoked_at.is_(None))
+)
 
 
 def _identity(row: Any, session_hash: bytes | None) -> Identity:
     return Identity(row.id, row.email, row.role, scope_of(row.role, row.subjects), session_hash)
+
+
+def _read_identity(row: asyncpg.Record, session_hash: bytes | None) -> Identity:
+    scope = scope_of(row["role"], row["subjects"])
+    return Identity(row["id"], row["email"], row["role"], scope, session_hash)

@@ -4,26 +4,24 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.common.clock import Clock
 from libs.common.ids import id_moment
 from services.query.domain.conditions import ALWAYS, Condition
 from services.query.domain.pages import PageAsk
 from services.query.domain.scope import Scope
-from services.query.domain.windows import Window
-from services.query.store.keyset import KeysetStatements, page_bounds
+from services.query.domain.windows import MOST_SLICES
+from services.query.store.keyset import KeysetStatements, Reading, page_bounds
 from services.query.store.kinds import Item, Kind
 from services.query.store.log_conditions import row_conditions
-from services.query.store.walk import SliceWalker, Walk
+from services.query.store.statements import compiled, reader
+from services.query.store.walk import SliceWalker, Step, Walk
 
 MILLISECOND = timedelta(milliseconds=1)
-_RARE_COUNT = 16
-"""Slices of the first window where few rows are to be expected."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +31,6 @@ class Search:
     condition: Condition = ALWAYS
     since: datetime | None = None
     until: datetime | None = None
-    is_rare: bool = False
-    """Whether few rows are to be expected: the first window is as wide as any."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,8 @@ class EventStore:
             bounds,
             newest_first=ask.direction == "older",
             budget=self._budget,
-            first_count=_RARE_COUNT if search.is_rare else 1,
+            first_count=MOST_SLICES if reading.is_rare else 1,
+            is_rare=reading.is_rare,
         )
         searched_to = await self._walker.walk(walk, reading.visit)
         return reading.page(searched_to)
@@ -112,9 +109,9 @@ class EventStore:
             columns.created_at < upper,
             *row_conditions(kind.table, ALWAYS, scope),
         )
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(statement)).first()
-        return None if row is None else kind.reader()(row)
+        async with reader(self._engine) as connection:
+            rows = await connection.fetch(compiled(statement))
+        return kind.reader()(rows[0]) if rows else None
 
 
 class _Reading:
@@ -126,19 +123,24 @@ class _Reading:
         self._statements = KeysetStatements(kind, search.condition, scope, ask.direction)
         self._found: list[Item] = []
         self._was_probed = False
+        self.is_rare = self._statements.is_rare
 
-    async def visit(self, connection: AsyncConnection, window: Window) -> bool:
+    async def visit(self, step: Step) -> bool:
         """Read one window; True where the page is full."""
-        statements, place = self._statements, self._ask.place
-        is_fenced = statements.is_indexed and window.is_sealed
-        if is_fenced and not self._was_probed and not self._found:
+        statements, window, place = self._statements, step.window, self._ask.place
+        is_fenced = statements.is_fenced(window)
+        has_contents = statements.is_indexed and window.is_sealed
+        if has_contents and not self._was_probed and not self._found:
             self._was_probed = True
-            probed = await self._rows(connection, statements.probing(window, place))
+            probed = await self._rows(step, statements.probing(window, place, self._wanted))
             if len(probed) > self._ask.limit:
                 self._found = probed
                 return True
-        reading = statements.reading(window, place, is_fenced=is_fenced)
-        self._found += await self._rows(connection, reading)
+        await step.reader.plan(statements.planning(window))
+        reading = statements.reading(window, place, self._wanted, is_fenced=is_fenced)
+        self._found += await self._rows(step, reading)
+        if statements.is_selective and not self.is_rare:
+            step.windows.expect(len(self._found))
         return len(self._found) > self._ask.limit
 
     def page(self, searched_to: datetime | None) -> Page:
@@ -148,7 +150,10 @@ class _Reading:
             items.reverse()
         return Page(items, has_more=len(self._found) > self._ask.limit, searched_to=searched_to)
 
-    async def _rows(self, connection: AsyncConnection, statement: Select[Any]) -> list[Item]:
-        wanted = self._ask.limit + 1 - len(self._found)
-        rows = await connection.execute(statement.limit(wanted))
+    @property
+    def _wanted(self) -> int:
+        return self._ask.limit + 1 - len(self._found)
+
+    async def _rows(self, step: Step, reading: Reading) -> list[Item]:
+        rows = await step.reader.fetch_text(reading.text, reading.values, step.limit)
         return [self._read(row) for row in rows]

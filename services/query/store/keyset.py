@@ -1,28 +1,65 @@
 """Statements that read events in keyset order, as hot and as sealed slices are best asked."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Integer,
+    Select,
+    Subquery,
+    Uuid,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
 
 from services.query.domain.conditions import Condition
 from services.query.domain.pages import LOWEST_ID, Direction, PageAsk, Place
 from services.query.domain.scope import Scope
 from services.query.domain.windows import Window
 from services.query.store.kinds import Kind
-from services.query.store.log_conditions import has_indexed_contents, row_conditions
+from services.query.store.log_conditions import has_indexed_contents, names_one, row_conditions
+from services.query.store.statements import Planning, Statement, compiled
 
 BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 END = datetime(9999, 12, 30, tzinfo=UTC)
-_PROBED_ROWS = 20_000
+_MOST_PROBED = 20_000
 """Newest rows that are looked through before a search of sealed slices asks their indexes: where a
 word is common they fill the page, and the index would bring all its rows to be sorted."""
+_LEAST_PROBED = 1_000
+_PROBED_OF_ROOT = 20
+"""Looking through p of n rows costs p x 0.5 us. If they do not fill a page of 100, at most 100 in p
+match, which the index finds at n x 100 / p x 2 us. Both cost the same at p = 20 x the root of n."""
 
 _Sql: TypeAlias = ColumnElement[bool]
 
+_MOMENT = DateTime(timezone=True)
+_LOWER, _UPPER = bindparam("lower", None, _MOMENT), bindparam("upper", None, _MOMENT)
+_PLACE_AT, _PLACE_ID = bindparam("place_at", None, _MOMENT), bindparam("place_id", None, Uuid())
+_LIMIT: Any = bindparam("limit", None, Integer())
+_PROBED: Any = bindparam("probed", None, Integer())
+_BLOCK_MARKS = ("<lowest>", "<highest>")
+_LOWEST: ColumnElement[datetime]
+_HIGHEST: ColumnElement[datetime]
+_LOWEST, _HIGHEST = (literal_column(f"'{mark}'::timestamptz") for mark in _BLOCK_MARKS)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A statement for one window, ready to be run."""
+
+    text: str
+    values: list[Any]
+
 
 class KeysetStatements:
-    """Builds the statements of one search; a limit is for the caller to add."""
+    """Makes the statements of one search: each form is compiled once, whatever the window."""
 
     def __init__(
         self, kind: Kind, condition: Condition, scope: Scope, direction: Direction
@@ -32,42 +69,104 @@ class KeysetStatements:
         self._condition = condition
         self._scope = scope
         self._direction = direction
-        self._columns = kind.columns(kind.table)
         self._conditions = row_conditions(kind.table, condition, scope)
+        self._forms: dict[tuple[Callable[..., Select[Any]], bool, bool], Statement] = {}
         self.is_indexed = has_indexed_contents(condition)
         """Whether sealed slices find the rows by what they contain."""
+        self.has_bloom = names_one(condition, "trace_id", "user_id")
+        """Whether hot slices have a bloom that leaves most blocks out."""
+        self.is_selective = self.is_indexed or self.has_bloom
+        """Whether sealed slices find the rows by an index, and nothing else has to be read."""
+        self.is_rare = names_one(condition, "trace_id")
+        """Whether there are few rows for certain."""
 
-    def reading(self, window: Window, place: Place | None, *, is_fenced: bool) -> Select[Any]:
-        """Read the rows of a window beyond a place; `is_fenced` asks the index on contents."""
-        inner = select(*self._columns).where(*self._conditions, *self._within(window, place))
-        if not is_fenced:
-            return self._ordered(inner, self._table.c)
-        # keeps the planner from walking the primary key instead of asking the GIN index
-        fenced = inner.offset(literal_column("0")).subquery()
-        return self._ordered(select(fenced), fenced.c)
+    def planning(self, window: Window) -> Planning:
+        """Return how a window is to be planned."""
+        if window.block is not None:
+            return Planning.ONCE
+        return Planning.BY_INDEX if self.has_bloom and not window.is_sealed else Planning.EACH
 
-    def counting(self, window: Window, place: Place | None) -> Select[Any]:
+    def is_fenced(self, window: Window) -> bool:
+        """Say whether an index finds the rows of a window better than a walk along the key."""
+        return self.is_indexed if window.is_sealed else self.has_bloom
+
+    def reading(
+        self, window: Window, place: Place | None, limit: int, *, is_fenced: bool
+    ) -> Reading:
+        """Read the rows of a window beyond a place; `is_fenced` fetches them all, then sorts."""
+        return self._made(self._fenced if is_fenced else self._plain, window, place, limit)
+
+    def counting(self, window: Window, place: Place | None) -> Reading:
         """Count the rows of a window beyond a place."""
-        inside = (*self._conditions, *self._within(window, place))
-        return select(func.count()).select_from(self._table).where(*inside)
+        return self._made(self._count, window, place, 0)
 
-    def probing(self, window: Window, place: Place | None) -> Select[Any]:
+    def probing(self, window: Window, place: Place | None, limit: int) -> Reading:
         """Look only through the first rows of a window."""
-        nearest = self._ordered(
-            select(self._table).where(*self._within(window, place)), self._table.c
-        )
-        probed = nearest.limit(_PROBED_ROWS).subquery()
-        conditions = row_conditions(probed, self._condition, self._scope)
-        return self._ordered(select(*self._kind.columns(probed)).where(*conditions), probed.c)
+        return self._made(self._probe, window, place, limit, probed_count(window.row_count))
 
-    def _within(self, window: Window, place: Place | None) -> list[_Sql]:
-        columns = self._table.c
-        made: list[_Sql] = [
-            columns.created_at >= window.lower,
-            columns.created_at < window.upper,
-        ]
+    def _made(
+        self,
+        form: Callable[..., Select[Any]],
+        window: Window,
+        place: Place | None,
+        limit: int,
+        probed: int = 0,
+    ) -> Reading:
+        key = (form, place is not None, window.block is not None)
+        statement = self._forms.get(key)
+        if statement is None:
+            made = form(has_place=key[1]) if window.block is None else self._once(has_place=key[1])
+            statement = self._forms[key] = compiled(made)
+        given = {"lower": window.lower, "upper": window.upper, "limit": limit, "probed": probed}
         if place is not None:
-            made.append(self._beyond(place))
+            given |= {"place_at": place.created_at, "place_id": place.id}
+        text = statement.text
+        if window.block is not None:
+            for mark, moment in zip(_BLOCK_MARKS, window.block, strict=True):
+                text = text.replace(mark, moment.isoformat())
+        return Reading(text, statement.values(given))
+
+    def _plain(self, *, has_place: bool) -> Select[Any]:
+        inner = self._inner(self._within(self._table.c, has_place=has_place))
+        return self._ordered(inner, self._table.c).limit(_LIMIT)
+
+    def _fenced(self, *, has_place: bool) -> Select[Any]:
+        fenced = _fence(self._inner(self._within(self._table.c, has_place=has_place)))
+        return self._ordered(select(fenced), fenced.c).limit(_LIMIT)
+
+    def _once(self, *, has_place: bool) -> Select[Any]:
+        """Read a window of a block, by a plan that is kept.
+
+        The block's bounds stand in the text, where the planner sees them. Those of the window are
+        kept from it by the fence: it would take any range of unknown bounds for a small one, and
+        walk the primary key.
+        """
+        columns = self._table.c
+        fenced = _fence(self._inner([columns.created_at >= _LOWEST, columns.created_at < _HIGHEST]))
+        outer = select(fenced).where(*self._within(fenced.c, has_place=has_place))
+        return self._ordered(outer, fenced.c).limit(_LIMIT)
+
+    def _count(self, *, has_place: bool) -> Select[Any]:
+        within = self._within(self._table.c, has_place=has_place)
+        return select(func.count()).select_from(self._table).where(*self._conditions, *within)
+
+    def _probe(self, *, has_place: bool) -> Select[Any]:
+        within = self._within(self._table.c, has_place=has_place)
+        nearest = self._ordered(select(self._table).where(*within), self._table.c)
+        probed = nearest.limit(_PROBED).subquery()
+        conditions = row_conditions(probed, self._condition, self._scope)
+        found = select(*self._kind.columns(probed)).where(*conditions)
+        return self._ordered(found, probed.c).limit(_LIMIT)
+
+    def _inner(self, within: list[_Sql]) -> Select[Any]:
+        return select(*self._kind.columns(self._table)).where(*self._conditions, *within)
+
+    def _within(self, columns: Any, *, has_place: bool) -> list[_Sql]:
+        made: list[_Sql] = [columns.created_at >= _LOWER, columns.created_at < _UPPER]
+        if has_place:
+            # compared as a row; the bounds of time stand beside it, for it prunes no slices
+            key, place = tuple_(columns.created_at, columns.id), tuple_(_PLACE_AT, _PLACE_ID)
+            made.append(key < place if self._direction == "older" else key > place)
         return made
 
     def _ordered(self, statement: Select[Any], columns: Any) -> Select[Any]:
@@ -75,11 +174,17 @@ class KeysetStatements:
         is_older = self._direction == "older"
         return statement.order_by(*(key.desc() if is_older else key.asc() for key in keys))
 
-    def _beyond(self, place: Place) -> _Sql:
-        """Compare as a row: (created_at, id) beyond the place; the bounds of time stand beside."""
-        key = tuple_(self._table.c.created_at, self._table.c.id)
-        bound = tuple_(place.created_at, place.id)
-        return key < bound if self._direction == "older" else key > bound
+
+def _fence(statement: Select[Any]) -> Subquery:
+    """Keep the planner from walking the primary key instead of asking the index."""
+    return statement.offset(literal_column("0")).subquery()
+
+
+def probed_count(row_count: int) -> int:
+    """Return how many rows of a window of so many are looked through first."""
+    if not row_count:
+        return _MOST_PROBED
+    return min(max(int(_PROBED_OF_ROOT * row_count**0.5), _LEAST_PROBED), _MOST_PROBED)
 
 
 def page_bounds(since: datetime | None, until: datetime | None, ask: PageAsk) -> Window:

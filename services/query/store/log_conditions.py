@@ -39,7 +39,7 @@ from services.query.domain.conditions import (
 from services.query.domain.extra_values import extra_documents, spellings
 from services.query.domain.scope import Scope
 
-__all__ = ["extra_documents", "has_indexed_contents", "row_conditions"]
+__all__ = ["extra_documents", "has_indexed_contents", "names_one", "row_conditions"]
 
 SHORTEST_INDEXED = 3
 """Letters and digits in a row without which a trigram index does not help."""
@@ -55,6 +55,11 @@ def row_conditions(table: FromClause, condition: Condition, scope: Scope) -> lis
 def has_indexed_contents(condition: Condition) -> bool:
     """Say whether sealed slices find the rows by an index on the message or on `extra_data`."""
     return any(_is_indexed(part) for part in conjuncts(condition))
+
+
+def names_one(condition: Condition, *columns: str) -> bool:
+    """Say whether only rows count that have one value, or one of a few, in one of some columns."""
+    return any(isinstance(part, OneOf) and part.column in columns for part in conjuncts(condition))
 
 
 def _is_indexed(condition: Condition) -> bool:

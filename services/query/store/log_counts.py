@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Select, Text, func, literal, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.common.clock import Clock
 from libs.common.db.tables import AppLog
@@ -17,7 +17,8 @@ from services.query.domain.log_filters import LogFilters
 from services.query.domain.scope import Scope
 from services.query.domain.windows import Window
 from services.query.store.log_conditions import row_conditions
-from services.query.store.walk import SliceWalker, Walk
+from services.query.store.statements import compiled
+from services.query.store.walk import SliceWalker, Step, Walk
 
 _C = AppLog.__table__.c
 _MOST_VALUES = 1_000
@@ -57,10 +58,13 @@ class LogCountStore:
             return made
         conditions = row_conditions(AppLog.__table__, filters.condition(), scope)
 
-        async def visit(connection: AsyncConnection, window: Window) -> bool:
+        async def visit(step: Step) -> bool:
+            window = step.window
             statement = _facet_statement(fields, [*conditions, *_within(window)])
             totals: dict[int, int] = {}
-            for number, events, total, *values in await connection.execute(statement):
+            for number, events, total, *values in await step.reader.fetch(
+                compiled(statement), step.limit
+            ):
                 # every bit is set but that of the one field by which this row is grouped
                 at = len(fields) - (~number & ((1 << len(fields)) - 1)).bit_length()
                 made.facets[at].counts[values[at]] += int(events)
@@ -82,13 +86,16 @@ class LogCountStore:
         start = func.date_bin(literal(query.interval), _C.created_at, literal(EPOCH))
         bucket = start.label("bucket")
 
-        async def visit(connection: AsyncConnection, window: Window) -> bool:
+        async def visit(step: Step) -> bool:
+            window = step.window
             statement = (
                 select(bucket, _C[column], func.sum(_C.count), func.count())
                 .where(*conditions, *_within(window))
                 .group_by(bucket, _C[column])
             )
-            for moment, value, events, rows in await connection.execute(statement):
+            for moment, value, events, rows in await step.reader.fetch(
+                compiled(statement), step.limit
+            ):
                 made.counts.setdefault(value, Counter())[moment] += int(events)
                 made.rows += rows
             return False

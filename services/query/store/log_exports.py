@@ -7,23 +7,26 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, func, select
+import asyncpg
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.common.clock import Clock
 from libs.common.db.accounts import record_audit
+from libs.common.db.engine import DATABASE_ERRORS
 from libs.common.db.tables import AppLog, Slice, SliceCount
 from libs.common.telemetry.logs import get_logger
 from services.query.domain.errors import SearchTooSlow
 from services.query.domain.pages import PageAsk, Place
 from services.query.domain.scope import Scope
-from services.query.domain.windows import Window, windows
+from services.query.domain.windows import Window, Windows
 from services.query.store.events import Search
-from services.query.store.keyset import KeysetStatements, page_bounds
+from services.query.store.keyset import KeysetStatements, Reading, page_bounds
 from services.query.store.kinds import LOGS, Item
 from services.query.store.slices import attached_slices
-from services.query.store.walk import SliceWalker, Walk, is_timeout
+from services.query.store.statements import reader
+from services.query.store.walk import SliceWalker, Step, Walk
 
 log = get_logger(__name__)
 
@@ -32,7 +35,7 @@ _PAGE_BYTES = 4 * 1024 * 1024
 _FETCH_ROWS = 250
 """Rows that are held at once before they are written: rows may have 64 KiB."""
 _TRIES = 5
-_LOCK_NOT_AVAILABLE = "55P03"
+_PASSING = (asyncpg.LockNotAvailableError, asyncpg.PostgresConnectionError)
 _PAUSE = timedelta(seconds=1)
 
 Write = Callable[[Sequence[Item]], bytes]
@@ -79,9 +82,11 @@ class LogExportStore:
         statements = KeysetStatements(LOGS, search.condition, scope, "older")
         counted = 0
 
-        async def visit(connection: AsyncConnection, window: Window) -> bool:
+        async def visit(step: Step) -> bool:
             nonlocal counted
-            counted += (await connection.execute(statements.counting(window, after))).scalar_one()
+            counting = statements.counting(step.window, after)
+            rows = await step.reader.fetch_text(counting.text, counting.values, step.limit)
+            counted += rows[0][0]
             return False
 
         walk = Walk(AppLog.__tablename__, bounds, newest_first=True, budget=self._count_budget)
@@ -105,24 +110,23 @@ class LogExportStore:
         if scope.sees_nothing or bounds.lower >= bounds.upper:
             return
         statements = KeysetStatements(LOGS, search.condition, scope, "older")
-        async with self._engine.connect() as connection:
-            slices = await attached_slices(connection, AppLog.__tablename__, bounds)
-        ahead = list(windows(slices, bounds, self._clock.now(), newest_first=True))
-        ahead.reverse()
+        async with reader(self._engine) as connection:
+            slices = await attached_slices(connection, AppLog.__tablename__)
+        windows = Windows(slices, bounds, self._clock.now(), newest_first=True)
+        again: list[Window] = []
         progress = _Progress(after)
-        while ahead:
-            window = ahead.pop()
+        while (window := again.pop() if again else next(windows, None)) is not None:
             is_fenced = statements.is_indexed and window.is_sealed
             is_done = False
             while not is_done:
-                reading = partial(statements.reading, window, is_fenced=is_fenced)
+                reading = partial(statements.reading, window, limit=_PAGE_ROWS, is_fenced=is_fenced)
                 try:
                     is_done = await self._page_with_patience(reading, write, progress)
-                except DBAPIError as error:
-                    halves = window.halves() if is_timeout(error) else None
+                except asyncpg.QueryCanceledError:
+                    halves = window.halves()
                     if halves is None:
                         raise
-                    ahead += halves
+                    again += halves
                     is_done = True
                 # the index brings all rows of the window each time: with so many, walk along
                 is_fenced = False
@@ -131,28 +135,26 @@ class LogExportStore:
                     progress = _Progress(progress.place)
 
     async def _page_with_patience(
-        self, reading: Callable[[Place | None], Select[Any]], write: Write, progress: _Progress
+        self, reading: Callable[[Place | None], Reading], write: Write, progress: _Progress
     ) -> bool:
         for tries_left in reversed(range(_TRIES)):
             try:
                 return await self._page(reading(progress.place), write, progress)
-            except (DBAPIError, OSError) as error:
+            except DATABASE_ERRORS as error:
                 if not _may_pass(error) or not tries_left:
                     raise
                 log.warning("an export waits for the database", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE.total_seconds())
         raise AssertionError("the last try returns or raises")
 
-    async def _page(self, statement: Select[Any], write: Write, progress: _Progress) -> bool:
+    async def _page(self, reading: Reading, write: Write, progress: _Progress) -> bool:
         """Read one page; says whether the window is done."""
         read = LOGS.reader()
         count = 0
-        async with self._engine.connect() as connection:
-            rows = await connection.stream(
-                statement.limit(_PAGE_ROWS), execution_options={"yield_per": _FETCH_ROWS}
-            )
-            async for some in rows.partitions():
-                items = [read(row) for row in some]
+        async with reader(self._engine) as connection, connection.driver.transaction():
+            cursor = await connection.driver.cursor(reading.text, *reading.values)
+            while rows := await cursor.fetch(_FETCH_ROWS):
+                items = [read(row) for row in rows]
                 made = write(items)
                 progress.written.append(made)
                 progress.written_bytes += len(made)
@@ -160,7 +162,6 @@ class LogExportStore:
                 progress.place = Place(items[-1].created_at, items[-1].id)
                 count += len(items)
                 if progress.written_bytes >= _PAGE_BYTES:
-                    await rows.close()
                     return False
         return count < _PAGE_ROWS
 
@@ -180,9 +181,10 @@ class LogExportStore:
             return int((await connection.execute(statement)).scalar_one())
 
 
-def _may_pass(error: DBAPIError | OSError) -> bool:
+def _may_pass(error: Exception) -> bool:
     """Say whether the same page may be read a little later."""
-    if isinstance(error, OSError):
-        return True
-    is_locked = getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
-    return error.connection_invalidated or is_locked
+    cause = getattr(error, "orig", None) or error
+    if getattr(cause, "sqlstate", None) is not None:
+        return isinstance(cause, _PASSING)
+    is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return is_lost or isinstance(cause, OSError | asyncpg.InterfaceError)

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, literal, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.common.clock import Clock
 from libs.common.db.tables import AppLog
 from services.query.domain.buckets import EPOCH, StatisticsQuery
 from services.query.domain.scope import Scope
-from services.query.domain.windows import Window
 from services.query.store.log_conditions import row_conditions
-from services.query.store.walk import SliceWalker, Walk
+from services.query.store.statements import compiled
+from services.query.store.walk import SliceWalker, Step, Walk
 
 _C = AppLog.__table__.c
 
@@ -60,13 +60,16 @@ class LogStatisticsStore:
         start = func.date_bin(literal(query.interval), _C.created_at, literal(EPOCH))
         bucket = start.label("bucket")
 
-        async def visit(connection: AsyncConnection, window: Window) -> bool:
+        async def visit(step: Step) -> bool:
+            window = step.window
             statement = (
                 select(bucket, _C.level, _C.source, func.sum(_C.count), func.count())
                 .where(*conditions, _C.created_at >= window.lower, _C.created_at < window.upper)
                 .group_by(bucket, _C.level, _C.source)
             )
-            for moment, level, source, count, rows in await connection.execute(statement):
+            for moment, level, source, count, rows in await step.reader.fetch(
+                compiled(statement), step.limit
+            ):
                 total.add(level, source, int(count), rows)
                 buckets.setdefault(moment, Tally()).add(level, source, int(count), rows)
             return False

@@ -1,29 +1,24 @@
 """Walking slices within a budget of time, whatever is asked of each window."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.common.clock import Clock
 from services.query.domain.errors import SearchTooSlow
-from services.query.domain.windows import Window, windows
+from services.query.domain.windows import Window, Windows
 from services.query.store.slices import attached_slices
+from services.query.store.statements import Reader, reader
 
-Visit = Callable[[AsyncConnection, Window], Awaitable[bool]]
-"""Reads one window; True ends the walk."""
-
-_SHORTEST = 0.03
-"""Seconds below which a statement is not worth sending."""
+_SHORTEST = timedelta(seconds=0.03)
+"""Time below which a statement is not worth sending."""
 _FIRST_SHARE = 0.5
 """Until something was read, each try takes half of what is left: a smaller window gets its turn."""
-_STALE_LIMIT = 0.8
-"""A statement's limit is set again where less than this share of it is left."""
-_QUERY_CANCELED = "57014"
+TIMEOUTS = (TimeoutError, asyncpg.QueryCanceledError)
+"""What is raised where a statement was ended by its time limit, ours or the session's."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +31,24 @@ class Walk:
     budget: timedelta
     first_count: int = 1
     """Slices of the first window: one where a page is likely to fill there."""
+    is_rare: bool = False
+    """Whether few rows are to be expected, all found by an index: `Windows.is_rare`."""
+
+
+@dataclass
+class Step:
+    """One window to read, and what it takes."""
+
+    reader: Reader
+    window: Window
+    limit: timedelta
+    """For each statement."""
+    windows: Windows
+    """Those that follow."""
+
+
+Visit = Callable[[Step], Awaitable[bool]]
+"""Reads one window; True ends the walk."""
 
 
 class SliceWalker:
@@ -52,71 +65,34 @@ class SliceWalker:
         slow is halved and tried again; raises SearchTooSlow where not even a small one was read.
         """
         deadline = self._clock.monotonic() + walk.budget.total_seconds()
-        async with self._timed() as timed:
-            slices = await attached_slices(timed.connection, walk.table_name, walk.bounds)
-            ahead = list(
-                windows(
-                    slices,
-                    walk.bounds,
-                    self._clock.now(),
-                    newest_first=walk.newest_first,
-                    first_count=walk.first_count,
-                )
+        async with reader(self._engine) as connection:
+            windows = Windows(
+                await attached_slices(connection, walk.table_name),
+                walk.bounds,
+                self._clock.now(),
+                newest_first=walk.newest_first,
+                first_count=walk.first_count,
             )
-            ahead.reverse()
+            windows.is_rare = walk.is_rare
+            again: list[Window] = []
             done: Window | None = None
-            while ahead:
-                left = deadline - self._clock.monotonic()
+            while (window := again.pop() if again else next(windows, None)) is not None:
+                left = timedelta(seconds=deadline - self._clock.monotonic())
                 if left < _SHORTEST:
                     break
-                window = ahead.pop()
-                await timed.limit(left if done is not None else left * _FIRST_SHARE)
+                limit = left if done is not None else left * _FIRST_SHARE
                 try:
-                    if await visit(timed.connection, window):
+                    if await visit(Step(connection, window, limit, windows)):
                         return None
-                except DBAPIError as error:
-                    if not is_timeout(error):
-                        raise
-                    ahead += _split(window, newest_first=walk.newest_first)
+                except TIMEOUTS:
+                    again += _split(window, newest_first=walk.newest_first)
                 else:
                     done = window
-        if not ahead:
+        if window is None:
             return None
         if done is None:
             raise SearchTooSlow("nothing was searched in time: narrow the range of time")
         return done.lower if walk.newest_first else done.upper
-
-    @asynccontextmanager
-    async def _timed(self) -> AsyncIterator["_Timed"]:
-        """Open a connection whose statements are each a transaction: locks end with them."""
-        async with self._engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
-            timed = _Timed(connection)
-            try:
-                yield timed
-                await timed.reset()
-            except BaseException:
-                # whatever state it is in, nobody else may get it with our limit
-                await connection.invalidate()
-                raise
-
-
-@dataclass
-class _Timed:
-    """A connection and the time that its next statement may take."""
-
-    connection: AsyncConnection
-    _limit_s: float = field(default=0.0)
-
-    async def limit(self, seconds: float) -> None:
-        if not self._limit_s * _STALE_LIMIT <= seconds <= self._limit_s / _STALE_LIMIT:
-            self._limit_s = seconds
-            milliseconds = max(1, int(seconds * 1000))
-            await self.connection.execute(text(f"SET statement_timeout = {milliseconds}"))
-
-    async def reset(self) -> None:
-        if self._limit_s:
-            await self.connection.execute(text("RESET statement_timeout"))
 
 
 def _split(window: Window, *, newest_first: bool) -> Iterable[Window]:
@@ -126,8 +102,3 @@ def _split(window: Window, *, newest_first: bool) -> Iterable[Window]:
         return (window,)
     older, newer = halves
     return (older, newer) if newest_first else (newer, older)
-
-
-def is_timeout(error: DBAPIError) -> bool:
-    """Say whether the statement was ended by its time limit."""
-    return getattr(error.orig, "sqlstate", None) == _QUERY_CANCELED

@@ -17,7 +17,9 @@ from libs.common.db.migrate import sealed_only_indexes
 
 SEALING_TIMEOUTS = Timeouts(statement=timedelta(hours=2), lock=timedelta(minutes=5))
 """CONCURRENTLY waits for every older snapshot of the database; nobody waits for it meanwhile."""
-SEALING_SESSION = {"max_parallel_maintenance_workers": "0"}
+SEALING_SESSION = {"max_parallel_maintenance_workers": "0", "maintenance_work_mem": "512MB"}
+"""A concurrent build sorts every entry of the index once more to see what came meanwhile: trigrams
+of 300,000 messages are 12 million. In memory, that index takes a seventh less CPU."""
 
 _LOCK_KEY = 0x6865_6164_7365_616C
 _MOST_PENDING_ROW_COUNT = 2_000

@@ -1,5 +1,6 @@
 """Laws of paging: windows cover the range once, and cursors visit every row once, both ways."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from services.query.api.cursors import CursorBook
 from services.query.domain.pages import PageAsk, PageEdges, Place
 from services.query.domain.scope import EVERYTHING
-from services.query.domain.windows import MOST_SLICES, Window, windows
+from services.query.domain.windows import BLOCK_SLICES, MOST_SLICES, Window, Windows
 from services.query.store.accounts import Identity
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -124,7 +125,7 @@ def test_a_search_that_ran_out_of_time_goes_on_where_it_stopped(
     assert sorted(map(str, seen + rest)) == sorted(map(str, rows))
 
 
-slices = st.lists(st.integers(1, 5), max_size=60).map(
+slices = st.lists(st.integers(1, 5), max_size=150).map(
     lambda widths: [
         Window(
             EPOCH + timedelta(hours=sum(widths[:i])), EPOCH + timedelta(hours=sum(widths[: i + 1]))
@@ -143,7 +144,7 @@ def test_an_empty_range_inside_a_slice_has_no_windows(
     slices = [Window(EPOCH, EPOCH + timedelta(hours=9))]
     moment = EPOCH + timedelta(hours=5)
     bounds = Window(moment, moment - backwards)
-    assert list(windows(slices, bounds, EPOCH, newest_first=newest_first)) == []
+    assert list(Windows(slices, bounds, EPOCH, newest_first=newest_first)) == []
 
 
 @given(slices, hours, hours, hours, st.booleans(), st.data())
@@ -156,8 +157,12 @@ def test_windows_cover_the_slices_of_a_range_once_and_in_order(
     data: st.DataObject,
 ) -> None:
     keep = data.draw(st.lists(st.booleans(), min_size=len(all_slices), max_size=len(all_slices)))
+    hot_count = data.draw(st.integers(0, 3))
     known = [part for part, kept in zip(all_slices, keep, strict=True) if kept]
-    made = list(windows(known, Window(lower, upper), now, newest_first=newest_first))
+    known = [replace(part, is_sealed=at < len(known) - hot_count) for at, part in enumerate(known)]
+    windows = Windows(known, Window(lower, upper), now, newest_first=newest_first)
+    windows.is_rare = data.draw(st.booleans())
+    made = list(windows)
     ordered = list(reversed(made)) if newest_first else made
     for earlier, later in pairwise(ordered):
         assert earlier.upper <= later.lower
@@ -166,7 +171,14 @@ def test_windows_cover_the_slices_of_a_range_once_and_in_order(
         touched = [
             part for part in known if part.lower < window.upper and part.upper > window.lower
         ]
-        assert 1 <= len(touched) <= MOST_SLICES
+        assert 1 <= len(touched) <= (MOST_SLICES if window.block is None else BLOCK_SLICES)
+        assert {part.is_sealed for part in touched} == {window.is_sealed}
+        if window.block is not None:
+            lowest, highest = window.block
+            assert lowest <= window.lower < window.upper <= highest
+            inside = [part for part in known if lowest <= part.lower and part.upper <= highest]
+            assert len(inside) <= BLOCK_SLICES
+            assert all(part.is_sealed for part in inside)
     for part in known:
         wanted = max(timedelta(0), min(part.upper, upper) - max(part.lower, lower))
         covered = sum(
@@ -177,3 +189,34 @@ def test_windows_cover_the_slices_of_a_range_once_and_in_order(
             timedelta(0),
         )
         assert covered == wanted
+
+
+@given(hours, hours, st.booleans())
+def test_blocks_are_the_same_in_every_search(
+    lower: datetime, upper: datetime, newest_first: bool
+) -> None:
+    known = [
+        Window(EPOCH + timedelta(hours=n), EPOCH + timedelta(hours=n + 1), is_sealed=True)
+        for n in range(3 * BLOCK_SLICES)
+    ]
+
+    def blocks(bounds: Window) -> set[tuple[datetime, datetime]]:
+        windows = Windows(known, bounds, EPOCH, newest_first=newest_first)
+        windows.is_rare = True
+        return {window.block for window in windows if window.block is not None}
+
+    whole = blocks(Window(known[0].lower, known[-1].upper))
+    assert len(whole) == 3
+    assert blocks(Window(lower, upper)) <= whole
+
+
+def test_blocks_follow_once_few_rows_were_found() -> None:
+    known = [
+        Window(EPOCH + timedelta(hours=n), EPOCH + timedelta(hours=n + 1), is_sealed=True)
+        for n in range(BLOCK_SLICES)
+    ]
+    for found_count, is_rare in ((0, True), (7, True), (8, False), (100, False)):
+        windows = Windows(known, Window(EPOCH, known[-1].upper), known[-1].upper, newest_first=True)
+        next(windows)
+        windows.expect(found_count)
+        assert (next(windows).block is not None) == is_rare
