@@ -37,7 +37,7 @@ class _Counter:
 
 async def measure(home: Path, *, row_count: int) -> list[Figure]:
     """Store rows, and export all of them."""
-    async with open_house(home, eager_indexes=False) as house:
+    async with open_house(home) as house:
         now, source = SystemClock().now(), random.Random(3)
         parts = stock.spans(now, _SLICE_COUNT, row_count, _WARM_UP_ROWS)
         connection = await house.connect()

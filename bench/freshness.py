@@ -24,7 +24,7 @@ _LONGEST_PROBE_S = 0.7
 async def measure(home: Path, *, probe_count: int) -> list[Figure]:
     """Post probes of one event and ask `GET /logs` until each is there."""
     figures = []
-    async with open_house(home, eager_indexes=True) as house:
+    async with open_house(home) as house:
         for name, module in SERVICES.items():
             await house.start(name, module)
         expected = 0

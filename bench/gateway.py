@@ -14,7 +14,7 @@ _LEVELS = {10: (0.6, 0.7), 100: (0.5, 0.6), 1_000: (0.4, 0.5)}
 async def measure(home: Path, *, event_count: int, rounds: int) -> list[Figure]:
     """Run relay and gateway in turn, one process each, with the load on the same machine."""
     figures = []
-    async with open_house(home, eager_indexes=False) as house:
+    async with open_house(home) as house:
         for name, module in _MODULES.items():
             await house.start(name, module)
         for batch_size, (must, goal) in _LEVELS.items():

@@ -171,7 +171,7 @@ async def wait_ready(port: int, child: Child) -> None:
 
 
 @asynccontextmanager
-async def open_house(home: Path, *, eager_indexes: bool) -> AsyncIterator[House]:
+async def open_house(home: Path, *, eager_indexes: bool = False) -> AsyncIterator[House]:
     """Start Kafka and PostgreSQL with an empty, migrated database; stop all in the end."""
     _prepare(home)
     house = House(home, LocalPostgres(home), LocalKafka(home))

@@ -70,7 +70,7 @@ class Plan:
 
 async def measure(home: Path, results: Path) -> list[Figure]:
     """Fill and seal slices, and write `plans.md` into the results."""
-    async with open_house(home, eager_indexes=False) as house:
+    async with open_house(home) as house:
         now, source = SystemClock().now(), random.Random(6)
         parts = stock.spans(now, _SLICE_COUNT, 2_000 * _SLICE_COUNT, TARGET_ROW_COUNT)
         connection = await house.connect()

@@ -103,7 +103,7 @@ def search_of(figure: Figure) -> str:
 
 async def measure(home: Path, *, row_count: int) -> list[Figure]:
     """Fill and seal slices, then search without the hot slice and with it."""
-    async with open_house(home, eager_indexes=False) as house:
+    async with open_house(home) as house:
         now = SystemClock().now()
         parts = stock.spans(now, SLICE_COUNT, row_count, TARGET_ROW_COUNT)
         connection = await house.connect()

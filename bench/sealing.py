@@ -27,7 +27,7 @@ async def measure(home: Path, *, row_count: int) -> list[Figure]:
     Both end in the same state: indexes without pending rows, statistics, all rows frozen. What
     autovacuum would do for the eager slices later is therefore done, and counted, at once.
     """
-    async with open_house(home, eager_indexes=False) as house:
+    async with open_house(home) as house:
         clock, source = SystemClock(), random.Random(1)
         parts = stock.spans(clock.now(), 1 + max(1, row_count // TARGET_ROW_COUNT), row_count, 0)
         rows = [row for part in parts for row in stock.make_rows(part, source)]

@@ -32,7 +32,7 @@ async def measure(
     The bound has a database of its own with the same tables, so that the ledger stays true.
     """
     figures = []
-    async with open_house(home, eager_indexes=False) as house:
+    async with open_house(home) as house:
         bound_url = await _make_bound_database(house)
         await house.start("ingest", "services.ingest")
         expected = 0
