@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from services.query.consumer import TailHub, TailLimits, Watching
 from services.query.domain.conditions import ALWAYS
 from services.query.domain.errors import TailUnavailable
 from services.query.domain.tail import TailAsk
+from services.query.domain.tail_marks import decode_mark
 from tests.integration.query.tailing import log_row
 
 QUICK = TailLimits(
@@ -91,8 +93,8 @@ class LogFollower:
         self._log.stopped_count += 1
 
 
-def hub_over(log: Log) -> TailHub:
-    return TailHub(lambda: LogFollower(log), SystemClock(), QUICK)
+def hub_over(log: Log, limits: TailLimits = QUICK) -> TailHub:
+    return TailHub(lambda: LogFollower(log), SystemClock(), limits)
 
 
 async def shown(watching: Watching, wanted: str) -> str:
@@ -143,6 +145,39 @@ async def test_what_is_too_old_is_jumped_over_and_told() -> None:
     made += await shown(watching, "now")
     assert "old" not in made
     assert made.index("event: gap") < made.index("event: event")
+    await hub.close()
+
+
+async def test_a_flood_is_jumped_over_and_told() -> None:
+    log = Log()
+    hub = hub_over(log, replace(QUICK, poll_count=1, flooded=timedelta(milliseconds=50)))
+    watching = await hub.watch(ASK)
+    for number in range(5_000):
+        log.append(f"drop {number}")
+    log.append("the last of the flood")
+    made = await shown(watching, "gap")
+    log.append("dry again")
+    made += await shown(watching, "dry again")
+    assert "drop 0" in made
+    assert "the last of the flood" not in made
+    await hub.close()
+
+
+async def test_who_comes_back_is_shown_all_however_much_it_is() -> None:
+    log = Log()
+    first = hub_over(log)
+    watching = await first.watch(ASK)
+    log.append("seen")
+    made = await shown(watching, '"seen"')
+    mark = decode_mark(made.rpartition("id: ")[2].partition("\n")[0])
+    await first.close()
+    for number in range(200):
+        log.append(f"missed {number}")
+    hub = hub_over(log, replace(QUICK, poll_count=1, flooded=timedelta(0), share=0.01))
+    again = await hub.watch(replace(ASK, mark=mark))
+    made = await shown(again, "missed 199")
+    assert made.count("event: event") == 200
+    assert "event: gap" not in made
     await hub.close()
 
 
