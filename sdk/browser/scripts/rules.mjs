@@ -68,16 +68,15 @@ function cards(ranges) {
   return `^[${[...firsts].sort().join("")}]\\d{${Math.min(...lengths) - 1},${Math.max(...lengths) - 1}}$`;
 }
 
-/** One pattern that says by its groups which class of foreign characters it found. */
-function folds(fold) {
+/** One pattern that says by its groups what to do with a foreign character. */
+function folds({ drop, dash, space, compat }) {
   const escape = (code) => {
     const hex = code.replace(/^0+/, "");
-    return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, "0")}`;
+    return hex.length > 4 ? `\\u{${hex}}` : hex.length > 2 ? `\\u${hex.padStart(4, "0")}` : `\\x${hex}`;
   };
-  const classes = ["drop", "space", "dash", "compat"].map(
-    (action) => `([${fold[action].map((span) => [...new Set(span)].map(escape).join("-")).join("")}])`,
-  );
-  return `${classes.join("|")}|[^\\0-\\x7f]`;
+  const among = (spans) =>
+    `[${spans.map((span) => [...new Set(span)].map(escape).join("-")).join("")}]`;
+  return `(${among(drop)})|(${among(dash)})|${among([...space, ...compat])}`.toLowerCase();
 }
 
 /** Return the text of the module. */
@@ -106,7 +105,7 @@ export function compactRules() {
     SEPARATOR: JSON.stringify(rules.separator),
     ASSIGNED: literal(rules.name_tail + sign(rules.sign), "iy"),
     CARDS: literal(cards(rules.cards), ""),
-    FOLD: literal(folds(rules.fold), "u"),
+    FOLD: literal(folds(rules.fold), "gu"),
   };
   const lines = Object.entries(constants).map(
     ([name, value]) => `export const ${name} = ${value};`,

@@ -232,7 +232,6 @@ export function createClient(options, world, onClose) {
         ...counts,
         stored: outbox.count(true),
         queued: outbox.count(false) + batcher.count() + dedupe.pending(),
-        dropped: Object.values(drops).reduce((sum, count) => sum + count, 0),
         drops: { ...drops },
       }),
       pause() {

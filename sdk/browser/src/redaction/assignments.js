@@ -1,4 +1,3 @@
-import { OTHER } from "./fold.js";
 import { KEEP, MASK_TEXT } from "./names.js";
 import { ASSIGNED } from "./rules.js";
 
@@ -6,15 +5,16 @@ import { ASSIGNED } from "./rules.js";
 
 const LONGEST_PREFIX = 64;
 
-const FLAG = /[\w.-]{0,40}[ \t]{1,4}(?=[^\s-])/y;
+// Blanks are what Python calls so, `[\t-\r\x1c- ]`: `\s` of JavaScript has others.
+const FLAG = /[\w.-]{0,40}[ \t]{1,4}(?=[^\t-\r\x1c- -])/y;
 const TAG = /[^> ]{0,64}>(?=[^<]+<)/y;
-const STOPS = /[\s&;,"'`<>]/;
-const COOKIES = /(?![{[(])[^\s;"'`]+(?:; ?[^\s;"'`=]+(?:=[^\s;"'`]*)?)*/y;
+const STOPS = /[\t-\r\x1c- &;,"'`<>]/;
+const COOKIES = /[^\t-\r\x1c- ;"'`]+(?:; ?[^\t-\r\x1c- ;"'`=]+(?:=[^\t-\r\x1c- ;"'`]*)?)*/y;
 const SCHEME =
-  /(?:digest|signature|oauth|hawk|aws4-).*|(?:bearer|basic|token|apikey|negotiate|bot|key)[ \t]+(?=\S)/iy;
+  /(?:digest|signature|oauth|hawk|aws4-)[^\r\n]*|(?:bearer|basic|token|apikey|negotiate|bot|key)[ \t]+(?=[^\t-\r\x1c- ])/iy;
 const QUOTE = /[bruf]{0,2}(\\*)(["'`])/iy;
 const SCALAR = /^(?:-?\d[\d.+-]{0,24}|\d{4}-\d\d-\d\dT[\d:.Z+-]{0,24})$/;
-const ABSENT = RegExp(`^(?:[^a-z\\d${OTHER}]*|null|none|nil|undefined|nan|\\(null\\))$`, "i");
+const ABSENT = /^(?:[^a-z\d\x80-\uffff]*|null|none|nil|undefined|nan|\(null\))$/i;
 
 /** Whether a value under a number's name is a number, a boolean or a time. @param {any} value */
 export const isScalar = (value) =>
@@ -33,8 +33,8 @@ function matchEnd(pattern, text, start) {
 }
 
 /**
- * Return where a value without quotes ends: at a blank or a sign that is in no bracket, less the
- * brackets that it does not open.
+ * Return where a value without quotes ends: at a blank or a sign that is not in the bracket which
+ * it begins with, less the brackets that it does not open.
  *
  * @param {string} text @param {number} start
  */
@@ -44,7 +44,7 @@ function plainEnd(text, start) {
   for (let index = start; index < text.length; index++) {
     const char = text[index];
     if (!depth && STOPS.test(char)) break;
-    if (/[{[(]/.test(char)) depth++;
+    if (/[{[(]/.test(char) && (depth || index === start)) depth++;
     else if (/[}\])]/.test(char)) {
       if (!depth) continue;
       depth--;
@@ -71,14 +71,18 @@ function valueSpan(text, start, name) {
     return [start, Math.min(end, text.length)];
   }
   if (/^(?:[:=]|\/\/)/.test(text.slice(start, start + 2))) return; // Token::Type, secret://, a comparison
-  const head = matchEnd(/cookie/i.test(name) ? COOKIES : SCHEME, text, start);
-  const end = plainEnd(text, head || start);
+  // A header's value has parts. Behind another sign than a colon it is no header.
+  const header = text.slice(start - 3, start).includes(":") ? name : "";
+  const head = /cookie/i.test(header)
+    ? matchEnd(COOKIES, text, start)
+    : /authorization/i.test(header) && matchEnd(SCHEME, text, start);
+  const end = Math.max(plainEnd(text, start), plainEnd(text, head || start));
   if (!ABSENT.test(text.slice(start, end))) return [start, end];
 }
 
 /**
  * Return the function that finds the secret which a name announces in running text:
- * `password=...`, headers, flags, markup. It works on the ASCII copy of a text.
+ * `password=...`, headers, flags, markup.
  *
  * @param {import("./names.js").NameTest} verdictOf
  * @returns {(text: string, start: number, wordEnd: number) => Span | undefined} the span of the

@@ -59,9 +59,9 @@ export function createNameTest(names) {
 
   /** @type {NameTest} */
   const judge = (name) => {
-    const [ascii] = fold(name);
-    if (!words.test(ascii)) return KEEP;
-    const pieces = piecesOf(ascii.slice(-512));
+    const folded = fold(name);
+    if (!words.test(folded)) return KEEP;
+    const pieces = piecesOf(folded.slice(-512));
     const last = pieces[pieces.length - 1];
     if (pieces[1]) {
       if (descriptors.test(last)) return KEEP;

@@ -43,20 +43,24 @@ export function numberSpan(text, start) {
 }
 
 /**
- * Return the bank account that begins at `start`: ISO 13616 knows it by its check digits.
+ * Return the bank account that begins at `start`, with the digits that follow: ISO 13616 knows it
+ * by its check digits, and by those alone its end is not certain.
  *
- * @param {string} text @param {number} start @param {number} end of what may belong to it
+ * @param {string} text @param {number} start
  * @returns {Span | undefined}
  */
-export function accountSpan(text, start, end) {
-  for (; end > start; end--) {
-    const account = text.slice(start, end).replace(/ /g, "");
-    const turned = account.slice(4) + account.slice(0, 4);
+export function accountSpan(text, start) {
+  const groups = /[A-Z\d]+(?: [A-Z\d]+(?![\w.-]))*/y;
+  groups.lastIndex = start;
+  const [run] = groups.exec(text) || [""];
+  for (let length = Math.min(run.length, 50); length; length--) {
+    const account = run.slice(0, length).replace(/ /g, "");
+    const turned = account.slice(4, 34) + account.slice(0, 4);
     if (
-      /^[A-Z\d]{15,}$/.test(turned) &&
-      !/[a-z\d]/i.test((text[end] || " ") + (text[start - 1] || " ")) &&
+      turned.length > 14 &&
+      !touches(text, start, start + length) &&
       BigInt(turned.replace(/[A-Z]/g, (letter) => `${parseInt(letter, 36)}`)) % 97n === 1n
     )
-      return [start, end];
+      return [start, start + run.length];
   }
 }

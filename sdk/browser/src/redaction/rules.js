@@ -11,4 +11,4 @@ export const SSN = /(?:ssn|social[_\-. ]?security)[^\d\r\n\[]{1,24}(\d{3}[ \-]?\
 export const SEPARATOR = "[_\\-. \\[\\]]{0,2}";
 export const ASSIGNED = /[\w.\-]{0,40}(?:(?:%5d|\])?[\\"']{0,6}[ \t]{0,4}(?:={1,3}>?|:=|:)[ \t]{0,4}|(?:%5d|\])?%3[da])/iy;
 export const CARDS = /^[234568]\d{12,18}$/;
-export const FOLD = /([\u00AD\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF])|([\u00A0\u2000-\u200A\u202F\u205F\u3000])|([\u2010-\u2015\u2212])|([\u017F\u212A\u24B6-\u24E9\uFF01-\uFF5E\u{1D400}-\u{1D7FF}])|[^\0-\x7f]/u;
+export const FOLD = /([\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff])|([\u2010-\u2015\u2212])|[\xa0\u2000-\u200a\u202f\u205f\u3000\u017f\u212a\u24b6-\u24e9\uff01-\uff5e\u{1d400}-\u{1d7ff}]/gu;

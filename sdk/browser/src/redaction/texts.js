@@ -57,10 +57,10 @@ const CHECKS = [
  * @param {import("./names.js").NameTest} verdictOf
  * @param {string[]} names
  * @param {string} mark
- * @param {() => void} onHit
+ * @param {() => string} hide counts a hit, returns the mark
  * @returns {(text: string) => string}
  */
-export function createTexts(verdictOf, names, mark, onHit) {
+export function createTexts(verdictOf, names, mark, hide) {
   const assigned = createAssignments(verdictOf);
   /** @type {typeof CHECKS} */
   const checks = [
@@ -80,31 +80,26 @@ export function createTexts(verdictOf, names, mark, onHit) {
   const words = `${wordPattern(names)}|${SHORT_WORDS}`.replace(/_/g, SEPARATOR);
   const search = RegExp(`(${words})|${PATTERNS}`, "gi");
 
-  /** @param {string} text */
-  const pass = (text) => {
-    const [copy, starts] = fold(text);
+  /** @param {string} given */
+  const pass = (given) => {
+    const text = fold(given);
+    // As it was, unless invisible characters went and nothing is any more where it stood.
+    const source = text.length === given.length ? given : text;
     let result = "";
     let done = 0;
     let match;
-    for (search.lastIndex = 0; (match = search.exec(copy));) {
+    for (search.lastIndex = 0; (match = search.exec(text));) {
       const { index } = match;
-      const span = checks[match.slice(1).findIndex((group) => group)](
-        copy,
-        index,
-        search.lastIndex,
-      );
+      const check = checks[match.slice(1).findIndex((group) => group)];
+      const [begin, end] = check(text, index, search.lastIndex) || [0, 0];
       // What was none may hide the next.
-      search.lastIndex = index + 1;
-      if (!span) continue;
-      search.lastIndex = Math.max(span[1], index + 1);
-      const [begin, end] = starts ? span.map((place) => starts[place]) : span;
+      search.lastIndex = Math.max(end, index + 1);
       if (begin < end && text.slice(begin, end) !== mark) {
-        onHit();
-        result += text.slice(done, begin) + mark;
+        result += source.slice(done, begin) + hide();
         done = end;
       }
     }
-    return result + text.slice(done);
+    return done ? result + source.slice(done) : given;
   };
 
   return (text) => {
