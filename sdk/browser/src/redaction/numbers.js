@@ -50,7 +50,7 @@ export function numberSpan(text, start) {
  * @returns {Span | undefined}
  */
 export function accountSpan(text, start) {
-  const groups = /[A-Z\d]+(?: [A-Z\d]+(?![\w.-]))*/y;
+  const groups = /[A-Z\d]+(?: [A-Z\d]+(?![\w-]|\.\d))*/y;
   groups.lastIndex = start;
   const [run] = groups.exec(text) || [""];
   for (let length = Math.min(run.length, 50); length; length--) {
