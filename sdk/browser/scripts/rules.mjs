@@ -47,10 +47,12 @@ const sign = (pattern) =>
  * what a page calls by those is masked.
  */
 const COMMON = new Set(
-  ("type types kind strength policy name names status state endpoint format version provider method enabled required " +
+  (
+    "type types kind strength policy name names status state endpoint format version provider method enabled required " +
     "valid invalid expired missing error errors service handler js mjs ts tsx " +
     "count counts length size in at on used usage limit limits max min total age index expires expiry expiration ttl " +
-    "remaining reset changed updated created set exists attempts has is needs prompt completion input output use").split(" "),
+    "remaining reset changed updated created set exists attempts has is needs prompt completion input output use"
+  ).split(" "),
 );
 
 /** `types?`: a word and its plural. */
@@ -72,7 +74,11 @@ function cards(ranges) {
 function folds({ drop, dash, space, compat }) {
   const escape = (code) => {
     const hex = code.replace(/^0+/, "");
-    return hex.length > 4 ? `\\u{${hex}}` : hex.length > 2 ? `\\u${hex.padStart(4, "0")}` : `\\x${hex}`;
+    return hex.length > 4
+      ? `\\u{${hex}}`
+      : hex.length > 2
+        ? `\\u${hex.padStart(4, "0")}`
+        : `\\x${hex}`;
   };
   const among = (spans) =>
     `[${spans.map((span) => [...new Set(span)].map(escape).join("-")).join("")}]`;

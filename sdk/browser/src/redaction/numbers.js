@@ -29,10 +29,10 @@ export function isCard(digits) {
  */
 export function numberSpan(text, start) {
   GROUPS.lastIndex = start;
-  let [run, separator = ""] = GROUPS.exec(text) || [""];
+  const [all, separator] = GROUPS.exec(text) || [""];
   // Behind a dash it is inside a UUID.
   const isInside = separator + text[start - 1] === "--";
-  for (; run; run = run.replace(/(?:^|\D)\d+$/, "")) {
+  for (let run = all; run; run = run.replace(/(?:^|\D)\d+$/, "")) {
     const end = start + run.length;
     if (
       !touches(text, start, end) &&

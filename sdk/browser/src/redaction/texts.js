@@ -36,7 +36,7 @@ const CHECKS = [
   },
 
   // The whole block; one that was cut off counts to the end of the text.
-  (text, start, end) => [start, end],
+  (_, start, end) => [start, end],
 
   // The password of `scheme://user:password@host`, or a user that looks like a token itself.
   (text, start, end) => {
