@@ -182,20 +182,26 @@ export function createClient(options, world, onClose) {
 
   /** @param {Context} bound @returns {Log} */
   const logOf = (bound) => {
+    /** @param {number} level @returns {import("./types.js").Write} */
+    const write = (level) => (message, context) => void log(level, message, context, bound);
     /** @type {Log} */
     const api = {
-      debug: (message, context) => void log(0, message, context, bound),
-      info: (message, context) => void log(1, message, context, bound),
-      warn: (message, context) => void log(2, message, context, bound),
-      error: (message, context) => void log(3, message, context, bound),
-      fatal: (message, context) => void log(4, message, context, bound),
+      debug: write(0),
+      info: write(1),
+      warn: write(2),
+      error: write(3),
+      fatal: write(4),
       captureException(error, options) {
-        const read = inside(() => {
-          const { level = "error", fingerprint, ctx } = options || {};
-          return { at: levelOf(level), ctx, mark: plainOf(fingerprint) };
+        let level = ERROR;
+        let ctx;
+        let more = bound;
+        inside(() => {
+          const { fingerprint } = options || {};
+          if (options?.level) level = levelOf(options.level);
+          ctx = options?.ctx;
+          if (fingerprint) more = { ...bound, fingerprint: plainOf(fingerprint) };
         });
-        const { at = ERROR, ctx, mark } = read || {};
-        log(at, error, ctx, mark == null ? bound : { ...bound, fingerprint: mark }, "Error");
+        log(level, error, ctx, more, "Error");
       },
       setUser(who) {
         inside(() => {
@@ -232,7 +238,6 @@ export function createClient(options, world, onClose) {
         ...counts,
         stored: outbox.count(true),
         queued: outbox.count(false) + batcher.count() + dedupe.pending(),
-        dropped: Object.values(drops).reduce((sum, count) => sum + count, 0),
         drops: { ...drops },
       }),
       pause() {

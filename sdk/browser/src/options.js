@@ -31,9 +31,8 @@ export const levelOf = (level) =>
 export function readOptions(options) {
   /** @type {any} */
   const settings = { ...options, ...(options && options.offline) };
-  for (const name of Object.keys(NUMBERS))
-    if (!(settings[name] >= 0))
-      settings[name] = NUMBERS[/** @type {keyof typeof NUMBERS} */ (name)];
+  for (const [name, value] of Object.entries(NUMBERS))
+    if (!(settings[name] >= 0)) settings[name] = value;
   settings.level = levelOf(settings.level);
   settings.maxAgeMs = Math.min(settings.maxAgeMs, OLDEST_MS);
   settings.project = encodeURIComponent(settings.app || String(settings.apiKey).split("_")[1]);

@@ -7,6 +7,7 @@ export function createStats() {
     sent: 0,
     deduped: 0,
     sampled: 0,
+    dropped: 0,
     retried: 0,
     redacted: 0,
     hook_failed: 0,
@@ -28,7 +29,10 @@ export function createStats() {
     drops,
     /** @param {string} reason @param {number} count @param {boolean} [isForeign] an earlier page's */
     drop(reason, count, isForeign) {
-      if (!isForeign) add(drops, reason, count);
+      if (!isForeign) {
+        counts.dropped += count;
+        add(drops, reason, count);
+      }
       add(lost, reason, count);
     },
     /** Return the losses that no batch told of yet. */

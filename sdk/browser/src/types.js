@@ -12,7 +12,6 @@
  *
  * @typedef {object} RedactOptions
  * @property {string[]} [keys] more names whose values are secret: `["employee number"]`
- * @property {string[]} [exempt] names whose values are none, whatever the rules say
  * @property {RegExp[]} [patterns] all that they match is replaced
  * @property {string} [replace] what stands where a secret was: `[REDACTED]`
  *

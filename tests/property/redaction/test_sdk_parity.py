@@ -1,11 +1,14 @@
-"""Both SDKs redact as the gateway does: the same values through all three give the same bytes.
+"""Both SDKs redact as the gateway does, the page's more coarsely: it may take more, never less.
 
-All read one rule file and answer one file of vectors. Beyond those, sentences are made of names,
-signs and values in every spelling that the rules know, alone, in JSON, and in JSON inside of texts.
+All read one rule file and give the same bytes for its vectors. Beyond those, sentences are made of
+names, signs and values in every spelling that the rules know, alone, in JSON, and in JSON inside of
+texts: there the Python SDK gives the gateway's bytes, and the browser leaves no word that the
+gateway takes out (docs/adr/0013-a-coarser-redaction-in-the-page.md).
 """
 
 import json
 import random
+import re
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -79,7 +82,12 @@ def _as_bytes(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def test_the_same_values_through_gateway_browser_and_python_give_the_same_bytes() -> None:
+def _words(text: str) -> set[str]:
+    """Return what a text says, but for names that are shown as they read: `pass\u200bword`."""
+    return {*re.findall(r"\w+", text)} - {"password", "tpassword", "npassword"}
+
+
+def test_the_same_values_through_gateway_browser_and_python() -> None:
     rng = random.Random(8)  # the same examples in every run
     inputs = [vector["input"] for vector in VECTORS]
     inputs += [_value(rng) if rng.random() < 0.5 else _sentence(rng) for _ in range(EXAMPLE_COUNT)]
@@ -98,6 +106,15 @@ def test_the_same_values_through_gateway_browser_and_python_give_the_same_bytes(
 
     sdk = SdkRedactor()
     by_sdk = [_as_bytes(sdk.redact(value, Counter())) for value in inputs]
-    pairs = zip(inputs, expected, answered, by_sdk, strict=True)
-    assert [found for found in pairs if len({*found[1:]}) > 1][:5] == []
-    assert sum(one != _as_bytes(value) for one, value in zip(expected, inputs, strict=True)) > 3_000
+    assert by_sdk == expected
+    assert answered[: len(VECTORS)] == expected[: len(VECTORS)]
+    triples = list(zip(map(_as_bytes, inputs), expected, answered, strict=True))
+    left = [
+        (given, by_page)
+        for given, by_gateway, by_page in triples
+        if (_words(given) - _words(by_gateway)) & _words(by_page)
+    ]
+    assert left == []
+    assert sum(by_gateway != given for given, by_gateway, _ in triples) > 3_000
+    # More, but not at will: all but a few values are the gateway's to the byte.
+    assert sum(by_gateway == by_page for _, by_gateway, by_page in triples) > 0.94 * len(triples)

@@ -73,10 +73,12 @@ export function createEvents({ redact, beforeSend }, { counts }) {
 
     /** @param {Event} event @returns {string} JSON, small enough for the gateway */
     write(event) {
-      const text = encode(event);
-      if (text.length * 3 < EVENT_BYTES || byteLength(text) < EVENT_BYTES) return text;
-      shrink(event);
-      return encode(event);
+      let text = encode(event);
+      if (byteLength(text) > EVENT_BYTES) {
+        shrink(event);
+        text = encode(event);
+      }
+      return text;
     },
   };
 }

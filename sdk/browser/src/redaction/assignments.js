@@ -1,29 +1,27 @@
-import { OTHER } from "./fold.js";
 import { KEEP, MASK_TEXT } from "./names.js";
-import { NAME_TAIL, SIGN } from "./rules.js";
+import { ASSIGNED } from "./rules.js";
 
 /** @typedef {import("./numbers.js").Span} Span */
 
 const LONGEST_PREFIX = 64;
-const LONGEST_BRACKET = 65536;
-// What Python calls a blank; `\s` of JavaScript lacks four of them. The copy is ASCII.
-const BLANK = "\\s\\x1c-\\x1f";
 
-/** @param {string} pattern */
-const at = (pattern) => RegExp(pattern.replace(/~/g, BLANK), "iy");
+// Blanks are what Python calls so, `[\t-\r\x1c- ]`: `\s` of JavaScript has others.
+const FLAG = /[\w.-]{0,40}[ \t]{1,4}(?=[^\t-\r\x1c- -])/y;
+const TAG = /[^> ]{0,64}>(?=[^<]+<)/y;
+const STOPS = /[\t-\r\x1c- &;,"'`<>]/;
+const COOKIES = /[^\t-\r\x1c- ;"'`]+(?:; ?[^\t-\r\x1c- ;"'`=]+(?:=[^\t-\r\x1c- ;"'`]*)?)*/y;
+const SCHEME =
+  /(?:digest|signature|oauth|hawk|aws4-)[^\r\n]*|(?:bearer|basic|token|apikey|negotiate|bot|key)[ \t]+(?=[^\t-\r\x1c- ])/iy;
+const QUOTE = /[bruf]{0,2}(\\*)(["'`])/iy;
+const SCALAR = /^(?:-?\d[\d.+-]{0,24}|\d{4}-\d\d-\d\dT[\d:.Z+-]{0,24})$/;
+const ABSENT = /^(?:[^a-z\d\x80-\uffff]*|null|none|nil|undefined|nan|\(null\))$/i;
 
-const FLAG = at("[\\w.-]{0,40}[ \\t]{1,4}(?=[^~-])");
-const PLAIN_VALUE = at("[^~&;,\"'`<>]+");
-const COOKIES = at("[^~;\"'`]+(?:; ?[^~;\"'`=]+(?:=[^~;\"'`]*)?)*");
-const SCHEME = at("(?:bearer|basic|token|apikey|negotiate|bot|key)[ \\t]+(?=[^~])");
-const SIGNED = at("(?:digest|signature|oauth|hawk|aws4-)[^\\r\\n]*");
-const QUOTE = at("(?:[bruf]{1,2}(?=[\"']))?(\\\\*)([\"'`])");
-const SCALAR = /^(?:-?\d[\d.e+-]{0,24}|true|false|\d{4}-\d\d-\d\d[\dt:.z+-]*)$/i;
-const ABSENT = /^(?:null|none|nil|undefined|nan|\(null\))$/i;
-const SUBSTANCE = RegExp(`[a-z\\d${OTHER}]`, "i");
+/** Whether a value under a number's name is a number, a boolean or a time. @param {any} value */
+export const isScalar = (value) =>
+  typeof value === "string" ? SCALAR.test(value) : typeof value !== "object";
 
 /**
- * Return where a match that begins exactly at `start` ends, or -1.
+ * Return where a match that begins exactly at `start` ends, or nothing.
  *
  * @param {RegExp} pattern sticky
  * @param {string} text
@@ -31,71 +29,60 @@ const SUBSTANCE = RegExp(`[a-z\\d${OTHER}]`, "i");
  */
 function matchEnd(pattern, text, start) {
   pattern.lastIndex = start;
-  return pattern.test(text) ? pattern.lastIndex : -1;
+  return pattern.test(text) ? pattern.lastIndex : 0;
 }
 
-/** @param {string} text @param {number} start */
+/**
+ * Return where a value without quotes ends: at a blank or a sign that is not in the bracket which
+ * it begins with, less the brackets that it does not open.
+ *
+ * @param {string} text @param {number} start
+ */
 function plainEnd(text, start) {
   let end = start;
-  if (/[{[(]/.test(text[start])) {
-    let depth = 0;
-    const last = start + LONGEST_BRACKET;
-    for (; end < text.length && end < last; end++) {
-      if (/[{[(]/.test(text[end])) depth++;
-      else if (/[}\])]/.test(text[end]) && !--depth) break;
-    }
-    end = depth ? text.length : end + 1;
+  let depth = 0;
+  for (let index = start; index < text.length; index++) {
+    const char = text[index];
+    if (!depth && STOPS.test(char)) break;
+    if (/[{[(]/.test(char) && (depth || index === start)) depth++;
+    else if (/[}\])]/.test(char)) {
+      if (!depth) continue;
+      depth--;
+    } else if (char === "\\") continue;
+    end = index + 1;
   }
-  let stop = matchEnd(PLAIN_VALUE, text, end);
-  if (stop < 0) return end;
-  while (stop > end && /[)\]}\\]/.test(text[stop - 1])) stop--;
-  return stop;
-}
-
-/** @param {string} text @param {number} start @param {string} header */
-function headerEnd(text, start, header) {
-  if (/cookie/i.test(header)) return matchEnd(COOKIES, text, start);
-  if (!/authorization/i.test(header)) return -1;
-  const signed = matchEnd(SIGNED, text, start);
-  if (signed >= 0) return signed;
-  const end = matchEnd(SCHEME, text, start);
-  return end < 0 ? end : plainEnd(text, end);
+  return end;
 }
 
 /**
  * Return where the value at `start` begins and ends, without its quotes; nothing for an absent
  * value and for what is code, not a value.
  *
- * @param {string} text @param {number} start @param {string} [header] name of a header line
+ * @param {string} text @param {number} start @param {string} name
  * @returns {Span | undefined}
  */
-function valueSpan(text, start, header = "") {
+function valueSpan(text, start, name) {
   QUOTE.lastIndex = start;
   const quote = QUOTE.exec(text);
   if (quote) {
-    start = QUOTE.lastIndex;
-    const [, escape, mark] = quote;
-    let end = text.indexOf(escape + mark, start);
-    // An odd number of backslashes before it: the quote belongs to the value.
-    while (
-      !escape &&
-      end > start &&
-      /** @type {RegExpExecArray} */ (/\\*$/.exec(text.slice(start, end)))[0].length % 2
-    )
-      end = text.indexOf(mark, end + 1);
-    if (end < 0) end = text.length;
-    return end > start ? [start, end] : undefined;
+    const close = quote[1] + quote[2];
+    let end = (start = QUOTE.lastIndex);
+    while (end < text.length && !text.startsWith(close, end)) end += text[end] === "\\" ? 2 : 1;
+    return [start, Math.min(end, text.length)];
   }
   if (/^(?:[:=]|\/\/)/.test(text.slice(start, start + 2))) return; // Token::Type, secret://, a comparison
-  let end = headerEnd(text, start, header);
-  if (end < 0) end = plainEnd(text, start);
-  const value = text.slice(start, end);
-  if (SUBSTANCE.test(value) && !ABSENT.test(value)) return [start, end];
+  // A header's value has parts. Behind another sign than a colon it is no header.
+  const header = text.slice(start - 3, start).includes(":") ? name : "";
+  const head = /cookie/i.test(header)
+    ? matchEnd(COOKIES, text, start)
+    : /authorization/i.test(header) && matchEnd(SCHEME, text, start);
+  const end = Math.max(plainEnd(text, start), plainEnd(text, head || start));
+  if (!ABSENT.test(text.slice(start, end))) return [start, end];
 }
 
 /**
  * Return the function that finds the secret which a name announces in running text:
- * `password=...`, headers, flags, markup. It works on the ASCII copy of a text.
+ * `password=...`, headers, flags, markup.
  *
  * @param {import("./names.js").NameTest} verdictOf
  * @returns {(text: string, start: number, wordEnd: number) => Span | undefined} the span of the
@@ -104,30 +91,20 @@ function valueSpan(text, start, header = "") {
 export function createAssignments(verdictOf) {
   return (text, start, wordEnd) => {
     let begin = start;
-    while (begin > 0 && start - begin < LONGEST_PREFIX && /[\w.\-[\]]/.test(text[begin - 1]))
-      begin--;
-    const tailEnd = text[wordEnd] === "=" ? wordEnd : matchEnd(NAME_TAIL, text, wordEnd);
-    const value = matchEnd(SIGN, text, tailEnd);
-    const isTag = text[begin - 1] === "<" && start - begin < LONGEST_PREFIX;
-    const isFlag = text.startsWith("--", begin);
-    if (value < 0 && !isTag && !isFlag) return;
+    while (start - begin < LONGEST_PREFIX && /[\w.\-[\]]/.test(text[begin - 1] || " ")) begin--;
+    const tagEnd = text[begin - 1] === "<" && matchEnd(TAG, text, wordEnd);
+    const value =
+      matchEnd(ASSIGNED, text, wordEnd) ||
+      tagEnd ||
+      (text.startsWith("--", begin) && matchEnd(FLAG, text, wordEnd));
+    if (!value) return;
     // The whole name: `user[new_password]`, not only `password`.
-    const [whole] = /** @type {RegExpExecArray} */ (/^[\w.\-[\]]*/.exec(text.slice(begin)));
-    const name = whole.replace(/^[.-]+|[.-]+$/g, "");
-    const verdict = verdictOf(name);
-    /** @type {Span | undefined} */
-    let span;
+    const [name] = /** @type {RegExpExecArray} */ (/^[\w.\-[\]]*/.exec(text.slice(begin)));
+    const verdict = verdictOf(name.replace(/^[.-]+|[.-]+$/g, ""));
     if (verdict === KEEP) return;
-    if (value >= 0)
-      span = valueSpan(text, value, text.slice(value - 3, value).includes(":") ? name : "");
-    else if (isTag) {
-      const close = text.slice(0, wordEnd + LONGEST_PREFIX).indexOf(">", wordEnd);
-      const end = close < 0 ? -1 : text.indexOf("<", close);
-      if (end > close + 1 && !text.slice(start, close).includes(" ")) span = [close + 1, end];
-    } else {
-      const end = matchEnd(FLAG, text, wordEnd);
-      if (end >= 0) span = valueSpan(text, end);
-    }
-    if (span && !(verdict === MASK_TEXT && SCALAR.test(text.slice(...span)))) return span;
+    /** @type {Span | undefined} */
+    const span =
+      value === tagEnd ? [value, text.indexOf("<", value)] : valueSpan(text, value, name);
+    if (span && !(verdict === MASK_TEXT && isScalar(text.slice(...span)))) return span;
   };
 }

@@ -1,24 +1,14 @@
 // Made by scripts/rules.mjs from libs/common/redaction/rules.json: change that file.
 export const MARK = "[REDACTED]";
-export const WORDS = "social_security|encryption_key|amz_signature|authorization|connect_sid|pass_phrase|private_key|session_key|signing_key|access_key|admin_pass|credential|master_key|mysql_pass|redis_pass|pass_code|pass_word|root_pass|smtp_pass|user_pass|api_key|db_pass|pass_wd|sess_id|ssh_key|cookie|secret|token|pwd";
-export const SHORT_WORDS = "csrf|cvc2|cvv2|totp|xsrf|cvc|cvv|otp|ssn";
+export const WORDS = "pass_(?:word|wd|phrase|code)|pwd|secret|token|credential|authorization|cookie|(?:api|private|access|signing|encryption|master|session|ssh)_key|sess_id|connect_sid|social_security|amz_signature|(?:db|user|smtp|mysql|redis|root|admin)_pass";
+export const SHORT_WORDS = "otp|totp|ssn|cvv|cvv2|cvc|cvc2|csrf|xsrf";
 export const RUN_ON = "hash|value|confirm|confirmation|again|repeat|old|new|text|plain|key|id";
-export const DESCRIPTORS = "type|types|kind|strength|policy|policies|name|names|status|state|endpoint|format|version|provider|issuer|method|scheme|algorithm|alg|lifetime|enabled|disabled|required|optional|valid|invalid|expired|missing|rotation|consent|banner|label|placeholder|error|errors|exception|service|manager|handler|parser|validator|factory|controller|interceptor|middleware|js|jsx|mjs|cjs|ts|tsx|vue|css|html|py|java|kt|go|rs|rb|php|cs";
-export const SCALAR_DESCRIPTORS = "count|counts|length|len|size|bytes|in|at|on|used|usage|limit|limits|max|min|total|age|index|expires|expiry|expiration|exp|ttl|remaining|left|reset|changed|updated|created|set|present|exists|verified|attempts|retries|rate|budget|cost|score|position|line|column|offset|date|time|ms|seconds|days|minutes|hours";
-export const SCALAR_HEADS = "has|is|max|min|num|number|n|total|avg|count|prompt|completion|input|output|cached|reasoning|needs|requires|require|should|show|hide|with|uses|use";
-export const PATTERNS = {
-  "jwt": "eyJ[\\w\\-.]+",
-  "bearer": "bearer[ \\t]{1,4}[A-Za-z\\d._~+/=\\-]+",
-  "basic": "basic[ \\t]{1,4}[\\w+/=\\-]+",
-  "private_key": "-----BEGIN (?:PRIVATE|RSA PRIVATE|DSA PRIVATE|EC PRIVATE|OPENSSH PRIVATE|ENCRYPTED PRIVATE|PGP PRIVATE) KEY(?: BLOCK)?-----",
-  "url_credentials": "://[^ \\t\\r\\n/?#\"'<>\\\\@]{0,1024}@[^ \\t\\r\\n/?#\"'<>\\\\]*",
-  "digits": "\\d[\\d \\-]{8,}",
-  "ssn": "(?:ssn|social[_\\-. ]?security)[^\\d\\r\\n\\[]{1,24}\\d{3}[ \\-]?\\d{2}[ \\-]?\\d{4}",
-  "iban": "[A-Z]{2}\\d{2}(?: ?[A-Z\\d]){11,30}"
-};
+export const DESCRIPTORS = "types?|kind|strength|policy|names?|status|state|endpoint|format|version|provider|method|enabled|required|valid|invalid|expired|missing|errors?|service|handler|js|mjs|ts|tsx";
+export const SCALAR_DESCRIPTORS = "counts?|length|size|in|at|on|used|usage|limits?|max|min|total|age|index|expires|expiry|expiration|ttl|remaining|reset|changed|updated|created|set|exists|attempts";
+export const SCALAR_HEADS = "has|is|max|min|total|count|prompt|completion|input|output|needs|uses?";
+export const PATTERNS = "(eyJ[\\w\\-.]+)|(bearer[ \\t]{1,4}[A-Za-z\\d._~+/=\\-]+|basic[ \\t]{1,4}[\\w+/=\\-]+)|(-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?:[^]*?-----END[^]{2,}?-----|[^]*))|(://[^ \\t\\r\\n/?#\"'<>\\\\@]{0,1024}@[^ \\t\\r\\n/?#\"'<>\\\\]*)|(\\d[\\d \\-]{8})|([A-Z]{2}\\d{2}(?: ?[A-Z\\d]){11,30})";
+export const SSN = /(?:ssn|social[_\-. ]?security)[^\d\r\n\[]{1,24}(\d{3}[ \-]?\d{2}[ \-]?\d{4})/iy;
 export const SEPARATOR = "[_\\-. \\[\\]]{0,2}";
-export const NAME_TAIL = /[\w.\-]{0,40}/y;
-export const SIGN = /(?:(?:%5[Dd]|\])?[\\"']{0,6}[ \t]{0,4}(?:={1,3}>?|:=|:)[ \t]{0,4}|%5[Dd]%3[DdAa]|\]%3[DdAa]|%3[DdAa])/y;
-export const CARDS = /^(?:(?=(?:.{13}|.{16}|.{19})$)(?:4)|(?=.{16}$)(?:5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720|60)|(?=.{15}$)(?:34|37)|(?=.{16,19}$)(?:6011|64[4-9]|65|352[89]|35[3-8]|62|81|220[0-4])|(?=(?:.{14}|.{16})$)(?:30[0-5]|3095|36|3[89])|(?=.{13,19}$)(?:5018|5020|5038|5893|6304|6759|676[0-3]))/;
-export const ACCOUNTS = "15NO16BE18DKFIFOGLNL19MKSI20ATBAEEKZLTLUXK21CHHRLILV22BGBHCRDEGBGEIEMERSVA23AEGIILIQ24ADCZESMDPKROSASESKTNVG25PT26ISTR27FRGRITMCMRSM28ALAZBYCYDOGTHULBPL29BREGPSQAUA30JOKWMU31MTSC32LC";
-export const FOLD = [/[\u{AD}\u{200B}-\u{200F}\u{202A}-\u{202E}\u{2060}-\u{206F}\u{FEFF}]/u,/[\u{A0}\u{2000}-\u{200A}\u{202F}\u{205F}\u{3000}]/u,/[\u{2010}-\u{2015}\u{2212}]/u,/[\u{17F}\u{212A}\u{24B6}-\u{24E9}\u{FF01}-\u{FF5E}\u{1D400}-\u{1D7FF}]/u];
+export const ASSIGNED = /[\w.\-]{0,40}(?:(?:%5d|\])?[\\"']{0,6}[ \t]{0,4}(?:={1,3}>?|:=|:)[ \t]{0,4}|(?:%5d|\])?%3[da])/iy;
+export const CARDS = /^[234568]\d{12,18}$/;
+export const FOLD = /([\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff])|([\u2010-\u2015\u2212])|[\xa0\u2000-\u200a\u202f\u205f\u3000\u017f\u212a\u24b6-\u24e9\uff01-\uff5e\u{1d400}-\u{1d7ff}]/gu;

@@ -1,5 +1,6 @@
 import { encode } from "../record/plain.js";
-import { KEEP, MASK, MASK_TEXT, createNameTest } from "./names.js";
+import { isScalar } from "./assignments.js";
+import { MASK_TEXT, createNameTest } from "./names.js";
 import { isCard } from "./numbers.js";
 import { MARK } from "./rules.js";
 import { createTexts } from "./texts.js";
@@ -9,20 +10,22 @@ const JSON_LEVELS = 2;
 
 /**
  * Return the function that takes the secrets out of decoded JSON: names first, then every text,
- * then the JSON inside texts. It returns the same object where there are none.
+ * then the JSON inside texts.
  *
  * @param {import("../types.js").RedactOptions} [options]
  * @param {() => void} [onHit]
  * @returns {(value: any) => any}
  */
 export function createRedaction(options, onHit = () => {}) {
-  const { keys = [], exempt = [], patterns = [], replace: mark = MARK } = options || {};
-  const verdictOf = createNameTest(keys, exempt);
-  const builtIn = createTexts(verdictOf, keys, mark, onHit);
+  const { keys = [], patterns = [], replace: mark = MARK } = options || {};
+  let hits = 0;
   const hide = () => {
+    hits++;
     onHit();
     return mark;
   };
+  const verdictOf = createNameTest(keys);
+  const builtIn = createTexts(verdictOf, keys, mark, hide);
 
   /** @param {string} text */
   const redactText = (text) => {
@@ -32,81 +35,52 @@ export function createRedaction(options, onHit = () => {}) {
     return builtIn(text);
   };
 
-  /** @param {string} text @param {number} levels */
-  const walkText = (text, levels) => {
-    let inner;
-    try {
-      inner = levels && /^\s*[{[]/.test(text) && JSON.parse(text);
-    } catch {
-      // no JSON
+  /** @param {any} value @param {number} levels of JSON in texts @param {number} [depth] @param {number} [verdict] @returns {any} */
+  const walk = (value, levels, depth = 0, verdict = 0) => {
+    const isText = typeof value === "string";
+    const isTree = value && typeof value === "object";
+    const isEmpty = value == null || value === "" || (isTree && !Object.keys(value).length);
+    if (
+      (!isEmpty && value !== mark && verdict && !(verdict === MASK_TEXT && isScalar(value))) ||
+      (Number.isInteger(value) && isCard(`${Math.abs(value)}`)) ||
+      (isTree && depth > MAX_DEPTH)
+    )
+      return hide();
+    if (isText) {
+      // What only a reader of the JSON sees, then the text as it stands.
+      try {
+        if (levels && /^\s*[{[]/.test(value)) {
+          const before = hits;
+          const walked = walk(JSON.parse(value), levels - 1);
+          if (hits > before) value = encode(walked);
+        }
+      } catch {
+        // no JSON
+      }
+      return redactText(value);
     }
-    if (!inner) return redactText(text);
-    const walked = walk(inner, 0, levels - 1);
-    const shown = encode(walked);
-    if (walked !== inner) return shown;
-    // Clean as a reader sees it; what JavaScript does not see is a field hidden by a later one of
-    // the same name, and the last digits of a long number.
-    if (fieldCount(text) !== fieldCount(shown)) return redactText(shown);
-    return /\d{17}/.test(text) ? redactText(text) : text;
-  };
-
-  /** @param {any} value @param {number} verdict @param {number} depth @param {number} levels */
-  const judged = (value, verdict, depth, levels) => {
-    const isEmpty =
-      value == null ||
-      value === "" ||
-      value === mark ||
-      (typeof value === "object" && !Object.keys(value).length);
-    if (isEmpty || verdict === KEEP || (verdict === MASK_TEXT && isScalar(value)))
-      return walk(value, depth, levels);
-    return hide();
-  };
-
-  /** @param {any} value @param {number} depth @param {number} levels @returns {any} */
-  const walk = (value, depth, levels) => {
-    if (typeof value === "string") return walkText(value, levels);
-    if (Number.isInteger(value) && isCard(`${Math.abs(value)}`)) return hide();
-    if (!value || typeof value !== "object") return value;
-    if (depth >= MAX_DEPTH) return hide();
-    let same = true;
-    /** @param {any} before @param {any} after */
-    const seen = (before, after) => {
-      if (before !== after) same = false;
-      return after;
-    };
-    if (Array.isArray(value)) {
-      const items = value.map((item) => seen(item, walk(item, depth + 1, levels)));
-      return same ? value : items;
-    }
-    const keys = Object.keys(value);
-    const result = Object.create(null);
-    for (const key of keys) {
-      const name = seen(key, redactText(key));
-      let verdict = verdictOf(key);
-      if (name !== key && verdict !== MASK) verdict = verdictOf(name);
-      let unique = name;
-      for (let number = 2; unique in result; number++) unique = `${name} (${number})`;
-      result[unique] = seen(value[key], judged(value[key], verdict, depth + 1, levels));
-    }
+    if (!isTree) return value;
+    if (Array.isArray(value)) return value.map((item) => walk(item, levels, depth + 1));
     // A pair such as {"name": "Authorization", "value": ...}
     const named = "name" in value ? value.name : value.key;
-    if (
-      keys.length < 9 &&
-      keys.includes("value") &&
-      typeof named === "string" &&
-      /^[\p{L}\p{N}_.\-[\]]{1,64}$/u.test(named) &&
-      verdictOf(named)
-    )
-      result.value = seen(value.value, judged(value.value, verdictOf(named), depth + 1, levels));
-    return same ? value : result;
+    const result = Object.create(null);
+    for (const key of Object.keys(value)) {
+      const name = redactText(key);
+      result[name] = walk(
+        value[key],
+        levels,
+        depth + 1,
+        Math.max(
+          verdictOf(key),
+          verdictOf(name),
+          key === "value" && typeof named === "string" && /^\S{1,64}$/.test(named)
+            ? verdictOf(named)
+            : 0,
+        ),
+      );
+    }
+    return result;
   };
 
-  return (value) => walk(value, 0, JSON_LEVELS);
+  return (value) => walk(value, JSON_LEVELS);
 }
-
-/** @param {any} value */
-const isScalar = (value) =>
-  typeof value === "string" ? /^[-0-9+:.TZ ]{0,35}$/.test(value) : typeof value !== "object";
-
-/** @param {string} json */
-const fieldCount = (json) => json.replace(/"(?:[^"\\]|\\.)*"/g, "").split(":").length;

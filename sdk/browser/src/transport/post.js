@@ -49,11 +49,13 @@ export function createPost(world, { endpoint, apiKey, keepalive, gzip }, fetch) 
       const held = outlives ? bytes : 0;
       flying += held;
       try {
+        /** @type {Record<string, string>} */
+        const sent = { "Content-Type": "text/plain" };
         /** @type {RequestInit} */
         const init = {
           method: "POST",
           body,
-          headers: { "Content-Type": "text/plain" },
+          headers: sent,
           signal: controller.signal,
           keepalive: outlives,
         };
@@ -61,9 +63,18 @@ export function createPost(world, { endpoint, apiKey, keepalive, gzip }, fetch) 
         if (gzip && !leaving && bytes > GZIP_FROM_BYTES && world.CompressionStream) {
           const stream = new Blob([body]).stream().pipeThrough(new world.CompressionStream("gzip"));
           init.body = await new Response(stream).blob();
-          init.headers = { "Content-Type": "text/plain", "Content-Encoding": "gzip" };
+          sent["Content-Encoding"] = "gzip";
         }
-        const { status, headers, ...answer } = await read(await fetch(address(), init));
+        const response = await fetch(address(), init);
+        const { status, headers } = response;
+        // Until it is read the browser counts an answer's bytes as under way.
+        const text = await response.text();
+        let rejected = 0;
+        try {
+          rejected = JSON.parse(text).rejected.length;
+        } catch {
+          // none of ours
+        }
         const wait = headers.get("Retry-After") || "";
         // Date.parse finds a date in nearly anything that ends with a number.
         const ms = /^\d+$/.test(wait)
@@ -71,7 +82,7 @@ export function createPost(world, { endpoint, apiKey, keepalive, gzip }, fetch) 
           : /^\w+, /.test(wait)
             ? Date.parse(wait) - world.Date.now()
             : 0;
-        return { ...answer, status, waitMs: Math.min(ms, LONGEST_WAIT_MS) };
+        return { status, rejected, waitMs: Math.min(ms, LONGEST_WAIT_MS) };
       } catch {
         return { status: 0 };
       } finally {
@@ -80,17 +91,4 @@ export function createPost(world, { endpoint, apiKey, keepalive, gzip }, fetch) 
       }
     },
   };
-}
-
-/** Until it is read the browser counts an answer's bytes as under way. @param {Response} response */
-async function read(response) {
-  const { status, headers } = response;
-  const text = await response.text();
-  let rejected = 0;
-  try {
-    rejected = JSON.parse(text).rejected.length;
-  } catch {
-    // none of ours
-  }
-  return { status, headers, rejected };
 }

@@ -55,9 +55,9 @@ function entryOf(prefix, key) {
  */
 export function createKeep(storage, prefix, tab) {
   /** @param {string} [key] */
-  const remove = (key) => {
+  const remove = async (key) => {
     try {
-      if (key) Promise.resolve(storage?.remove(key)).catch(() => {});
+      if (key) await storage?.remove(key);
     } catch {
       // it stays, and the gateway knows it again
     }
@@ -70,21 +70,18 @@ export function createKeep(storage, prefix, tab) {
      * Write a batch in place of what it was; take it out while nothing may be stored.
      * @param {import("../types.js").Batch} batch @param {boolean} isHeld
      */
-    save(batch, isHeld) {
+    async save(batch, isHeld) {
       const { ts, severe, count, id, body } = batch;
       const size = body.length + KEY_LENGTH;
       const key = `${prefix}${[tab, ts, severe, count, size, id].join(":")}`;
       if (batch.key !== key || isHeld) remove(batch.key);
       batch.key = undefined;
       if (!storage || isHeld) return;
-      const fail = () => {
-        batch.key = undefined; // memory has to do
-      };
       try {
         batch.key = key;
-        Promise.resolve(storage.put(key, body)).catch(fail);
+        await storage.put(key, body);
       } catch {
-        fail();
+        batch.key = undefined; // memory has to do
       }
     },
 

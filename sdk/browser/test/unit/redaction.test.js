@@ -15,7 +15,7 @@ test("the compact rules are those of the rule file", () => {
   assert.equal(rules, compactRules());
 });
 
-test("a card's beginning and length are judged as the rule file says", () => {
+test("what the rule file knows as a card is one here, whatever its issuer", () => {
   const source = new URL("../../../../libs/common/redaction/rules.json", import.meta.url);
   const { cards } = JSON.parse(readFileSync(source, "utf8"));
   for (let length = 12; length < 21; length++)
@@ -25,8 +25,9 @@ test("a card's beginning and length are judged as the rule file says", () => {
         const lead = digits.slice(0, first.length);
         return lengths.includes(length) && lead >= first && lead <= last;
       });
-      assert.equal(CARDS.test(digits), isIssued, digits);
+      assert.ok(CARDS.test(digits) || !isIssued, digits);
     }
+  assert.ok(!CARDS.test("1700000000000")); // a time in milliseconds
 });
 
 for (const { name, input, output, hits } of VECTORS) {
@@ -48,15 +49,14 @@ test("an installation's own names and patterns", () => {
   const redact = createRedaction(
     {
       keys: ["employeeNumber"],
-      exempt: ["public_token"],
       patterns: [/EMP-[0-9]{6}/],
       replace: "***",
     },
     () => count++,
   );
   assert.deepEqual(
-    { ...redact({ employee_number: 7, public_token: "x", note: "of EMP-123456." }) },
-    { employee_number: "***", public_token: "x", note: "of ***." },
+    { ...redact({ employee_number: 7, note: "of EMP-123456." }) },
+    { employee_number: "***", note: "of ***." },
   );
   assert.equal(count, 2);
 });
