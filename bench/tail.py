@@ -101,7 +101,7 @@ async def measure(home: Path, *, event_count: int, rounds: int) -> list[Figure]:
     async with open_house(home, eager_indexes=False) as house:
         for name, module in SERVICES.items():
             await house.start(name, module)
-        latency, sent = await _latencies(house, probe_count=20 * rounds)
+        steady, sent = await _beside_load(house, probe_count=20 * rounds)
         rates: dict[bool, list[float]] = {False: [], True: []}
         for round_number in range(rounds + 1):
             for is_watched in (False, True):
@@ -112,25 +112,24 @@ async def measure(home: Path, *, event_count: int, rounds: int) -> list[Figure]:
         await check_ledger(house)
     alone, watched = (sorted(rates[key])[len(rates[key]) // 2] for key in (False, True))
     return [
-        latency,
+        *steady,
         Figure(
             "tail",
             f"stored at the limit, beside {_WATCHER_COUNT} watchers",
             watched / alone,
             "of the rate without",
-            _SHARE_MUST,
             note=f"{watched:,.0f} and {alone:,.0f} events/s, batches of {_BATCH_SIZE}",
         ),
     ]
 
 
-async def _latencies(house: House, probe_count: int) -> tuple[Figure, int]:
+async def _beside_load(house: House, probe_count: int) -> tuple[list[Figure], int]:
     seconds = _SETTLING_S + probe_count * 0.25
     count = int(_RATE * seconds) // _BATCH_SIZE * _BATCH_SIZE
     bodies = list(make_bodies(count, _BATCH_SIZE, seed=5))
     watchers = _Watchers()
     await watchers.open(house)
-    before = house.cpu_seconds()
+    before, began = house.cpu_seconds(), time.perf_counter()
     async with asyncio.TaskGroup() as tasks, httpx.AsyncClient(timeout=10) as client:
         port = house.services["ingest"].port
         load = tasks.create_task(house.load(bodies, port, _BATCH_SIZE, _RATE / _BATCH_SIZE))
@@ -138,6 +137,7 @@ async def _latencies(house: House, probe_count: int) -> tuple[Figure, int]:
         posted = [await _post(house, client, number) for number in range(probe_count)]
     used = house.cpu_seconds()["query"] - before["query"]
     await house.wait_stored(count + probe_count)
+    stored_s = time.perf_counter() - began
     for _ in range(int(_PATIENCE_S * 10)):
         if sum(map(len, watchers.seen.values())) == probe_count * _WATCHER_COUNT:
             break
@@ -149,7 +149,7 @@ async def _latencies(house: House, probe_count: int) -> tuple[Figure, int]:
         moment - posted[number] for number, seen in watchers.seen.items() for moment in seen
     )
     held = load.result()["requests"] * _BATCH_SIZE / load.result()["seconds"]
-    return Figure(
+    latency = Figure(
         "tail",
         f"POST to each of {_WATCHER_COUNT} watchers at {_RATE:,} events/s, p95",
         times[int(len(times) * 0.95)] * 1e3,
@@ -159,7 +159,16 @@ async def _latencies(house: House, probe_count: int) -> tuple[Figure, int]:
         note=f"p50 {times[len(times) // 2] * 1e3:.0f} ms, longest {times[-1] * 1e3:.0f} ms, "
         f"{probe_count} probes; the load held {held:,.0f} events/s; query "
         f"{used / count * 1e6:.1f} us an event",
-    ), count + probe_count
+    )
+    rate = Figure(
+        "tail",
+        f"stored beside {_WATCHER_COUNT} watchers, of {_RATE:,} events/s",
+        count / stored_s / _RATE,
+        "of the rate posted",
+        _SHARE_MUST,
+        note="from the first POST until the last row was stored",
+    )
+    return [latency, rate], count + probe_count
 
 
 async def _post(house: House, client: httpx.AsyncClient, number: int) -> float:

@@ -54,9 +54,10 @@ class TailLimits:
     """Records older than that are jumped over: the tail shows what happens now."""
     flooded: timedelta = timedelta(seconds=2)
     """So long each read may find more than it can take; then the rest is jumped over."""
-    share: float = 0.2
-    """Part of the time that showing may take: searches, and on a small machine the pipeline, come
-    first. 200 watchers with filters take 0.1 to 0.15 at 5,000 events/s."""
+    share: float = 0.5
+    """Part of the time that showing may take: the rest is for searches, and on a small machine for
+    the pipeline. 200 watchers with filters take 0.14 of a core at 5,000 events/s, and twice that
+    in time where the cores are busy; with a share below that the tail would fall behind."""
     linger: timedelta = timedelta(seconds=30)
     """Reading goes on so long after the last watcher left: it may be a reload of the page."""
     pace: timedelta = timedelta(milliseconds=50)
