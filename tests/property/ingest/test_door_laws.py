@@ -38,7 +38,7 @@ def sentry_bodies(body: bytes) -> list[bytes]:
     hits: Counter[str] = Counter()
     events = [
         (heading, fit_event(event, LIMITS, redaction(), hits))
-        for heading, event in read_items(sent).events
+        for heading, event in read_items(sent, LIMITS).events
     ]
     return list(batch_bodies(events, sent.event_id or FIRST_ID, LIMITS))
 
