@@ -6,6 +6,8 @@ import { createTexts } from "./texts.js";
 
 const MAX_DEPTH = 200;
 const JSON_LEVELS = 2;
+const NAME = /^[\p{L}\p{N}_.\-[\]]{1,64}$/u;
+const FLAG = /^--?[\p{L}\p{N}_.\-[\]]{1,62}$/u;
 
 /**
  * Return the function that takes the secrets out of decoded JSON: names first, then every text,
@@ -75,7 +77,21 @@ export function createRedaction(options, onHit = () => {}) {
       return after;
     };
     if (Array.isArray(value)) {
-      const items = value.map((item) => seen(item, walk(item, depth + 1, levels)));
+      // `--password` announces what comes next, and so does the name of a pair
+      let verdict = KEEP;
+      const items = value.map((item) => {
+        const isKept =
+          !verdict || (value.length !== 2 && typeof item === "string" && FLAG.test(item));
+        const after = isKept
+          ? walk(item, depth + 1, levels)
+          : judged(item, verdict, depth + 1, levels);
+        verdict = KEEP;
+        if (typeof item === "string" && (value.length === 2 ? NAME : FLAG).test(after)) {
+          verdict = verdictOf(item);
+          if (after !== item && verdict !== MASK) verdict = verdictOf(after);
+        }
+        return seen(item, after);
+      });
       return same ? value : items;
     }
     const keys = Object.keys(value);
@@ -94,7 +110,7 @@ export function createRedaction(options, onHit = () => {}) {
       keys.length < 9 &&
       keys.includes("value") &&
       typeof named === "string" &&
-      /^[\p{L}\p{N}_.\-[\]]{1,64}$/u.test(named) &&
+      NAME.test(named) &&
       verdictOf(named)
     )
       result.value = seen(value.value, judged(value.value, verdictOf(named), depth + 1, levels));
