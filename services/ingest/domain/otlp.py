@@ -139,7 +139,7 @@ def _event(record: Any, redact: RedactText, hits: Counter[str]) -> dict[str, Any
                 event[column] = _text(extra[name])
                 break
     status = next((extra[name] for name in _STATUS_NAMES if name in extra), None)
-    if isinstance(status, int) and 0 <= status <= 999:
+    if type(status) is int and 0 <= status <= 999:
         event["status_code"] = status
     if span_id := _id(record.span_id):
         extra.setdefault("span_id", span_id)
@@ -176,8 +176,10 @@ def _exception(extra: dict[str, Any], redact: RedactText, hits: Counter[str]) ->
     }
 
 
-def _level(number: int, text: str) -> str:
+def _level(number: int | str, text: str) -> str:
     """Return our level: the number's, or the text's where there is no number."""
+    if isinstance(number, str) and number.startswith("SEVERITY_NUMBER_"):
+        number = number.removeprefix("SEVERITY_NUMBER_").rstrip("234")
     return level_name(number) or (level_name(text) if text else None) or "INFO"
 
 
