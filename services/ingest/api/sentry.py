@@ -38,6 +38,7 @@ from services.ingest.domain.sentry_envelope import (
     read_first_line,
 )
 from services.ingest.domain.sentry_items import EVENT_BYTES, Reading, makes_events, read_items
+from services.ingest.domain.sentry_source import redact_source
 from services.ingest.domain.trim import fit_event
 
 PATHS = re.compile(r"/api/[A-Za-z0-9_-]{1,64}/(?:envelope|store)/?")
@@ -151,6 +152,7 @@ class SentryEndpoint(Endpoint):
         intake = self._intake
         hits: Counter[str] = Counter()
         for heading, event in events:
+            redact_source(event, intake.redaction.redact_text, hits)
             yield heading, fit_event(event, intake.limits, intake.redaction, hits)
         intake.count_hits(hits)
 
