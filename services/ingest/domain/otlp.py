@@ -22,6 +22,7 @@ from services.ingest.domain.foreign import Headed, Heading
 from services.ingest.domain.limits import BatchLimits, cut_text
 from services.ingest.domain.otlp_json import JsonRequest, base64_text, decode_json, number_of
 from services.ingest.domain.repair import clean_text
+from services.ingest.domain.statements import strip_statements
 
 RedactText = Callable[[str, Counter[str]], str]
 OtlpRequest = ExportLogsServiceRequest | JsonRequest
@@ -127,6 +128,7 @@ def _heading(resource: dict[str, Any]) -> Heading:
 
 def _event(record: Any, redact: RedactText, hits: Counter[str]) -> dict[str, Any]:
     extra = _attributes(record.attributes)
+    strip_statements(extra)
     event: dict[str, Any] = {
         "kind": "log",
         "level": _level(record.severity_number, record.severity_text),

@@ -341,3 +341,11 @@ def test_a_status_that_is_no_number_costs_no_record(encode: Encode) -> None:
     (verdict,) = verdicts(encode(described))
     assert verdict.rejected == {}
     assert verdict.record.logs[0].status_code is None
+
+
+@both
+@pytest.mark.parametrize("name", ["db.query.text", "db.statement"])
+def test_statements_lose_their_literals(encode: Encode, name: str) -> None:
+    described = request(record("m", attributes={name: "SELECT * FROM u WHERE pin = '9911'"}))
+    (verdict,) = verdicts(encode(described))
+    assert extra_of(verdict.record.logs[0]) == {name: "SELECT * FROM u WHERE pin = ?"}

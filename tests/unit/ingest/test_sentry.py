@@ -316,3 +316,23 @@ def test_an_sdk_of_any_name_in_the_header(name: Any) -> None:
     verdict = verdict_of(("event", {"message": "m"}), sdk={"name": name, "version": "\udc00"})
     assert verdict.record.header.sdk is not None
     assert verdict.record.logs[0].message == "m"
+
+
+def test_statements_in_breadcrumbs_and_attributes_lose_their_literals() -> None:
+    statement, stripped = "SELECT 1 FROM u WHERE pin = '9911'", "SELECT ? FROM u WHERE pin = ?"
+    sent = {
+        "message": "m",
+        "breadcrumbs": [
+            {"category": "query", "message": statement, "data": {"db.statement": statement}},
+            {"category": "ui", "message": "it's 5 o'clock"},
+        ],
+        "contexts": {"trace": {"data": {"db.query.text": statement}}},
+    }
+    extra = extra_of(verdict_of(("event", sent)).record.logs[0])
+    assert extra["breadcrumbs"][0]["message"] == stripped
+    assert extra["breadcrumbs"][0]["data"] == {"db.statement": stripped}
+    assert extra["breadcrumbs"][1]["message"] == "it's 5 o'clock"
+    assert extra["contexts"]["trace"]["data"] == {"db.query.text": stripped}
+    log = {"body": "m", "attributes": {"db.query.text": {"value": statement}}}
+    (row,) = verdict_of(("log", {"items": [log]})).record.logs
+    assert extra_of(row) == {"db.query.text": stripped}
