@@ -1,6 +1,7 @@
 """Redacts decoded JSON: names first, then every text, then the JSON inside texts."""
 
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -19,6 +20,7 @@ _SMALLEST_CARD = 10**12
 _TIMESTAMP_LENGTH = 35
 _KEY_CACHE_COUNT = 8192
 _CACHED_LENGTH = 80
+_FLAG = re.compile(r"--?[\w.\-\[\]]{1,62}")
 
 
 class Walk:
@@ -81,8 +83,23 @@ class Walk:
     def _list(
         self, items: list[JsonValue], hits: Counter[str], depth: int, levels: int
     ) -> JsonValue:
-        walked = [self.value(item, hits, depth, levels) for item in items]
+        walked: list[JsonValue] = []
+        verdict = Verdict.KEEP  # of what comes next, by what stands before it
+        for item in items:
+            if verdict is Verdict.KEEP or (len(items) != 2 and _is_flag(item)):
+                new = self.value(item, hits, depth, levels)
+            else:
+                new = self._masked(item, verdict, hits, depth, levels)
+            walked.append(new)
+            verdict = self._announced(item, new, len(items))
         return items if all(map(_is_same, walked, items)) else walked
+
+    def _announced(self, item: JsonValue, new: JsonValue, count: int) -> Verdict:
+        """Say what becomes of the next in a list: `--password` announces it, and a pair's name."""
+        if not isinstance(item, str) or not (_is_flag(new) or (count == 2 and is_name(new))):
+            return Verdict.KEEP
+        verdict = self._verdict(item)
+        return self._verdict(new) if verdict is not Verdict.MASK and new is not item else verdict
 
     def _dict(
         self, fields: dict[str, JsonValue], hits: Counter[str], depth: int, levels: int
@@ -144,6 +161,10 @@ class Walk:
                 name, number = f"{new} ({number})", number + 1
             renamed[name] = value
         return renamed
+
+
+def _is_flag(value: JsonValue) -> bool:
+    return isinstance(value, str) and value[:1] == "-" and _FLAG.fullmatch(value) is not None
 
 
 def _is_same(one: object, other: object) -> bool:

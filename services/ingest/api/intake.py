@@ -3,9 +3,10 @@
 A wire format is a subclass of `Endpoint` that says how a body is taken and how a refusal looks.
 """
 
+import asyncio
 import hmac
 import traceback
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -35,7 +36,8 @@ from services.ingest.domain.errors import (
     Unexpected,
     WrongMethod,
 )
-from services.ingest.domain.inflight import Inflight
+from services.ingest.domain.foreign import BATCH_BYTES
+from services.ingest.domain.inflight import Held, Inflight
 from services.ingest.domain.keys import IngestKeyRecord, authenticate, check_origin
 from services.ingest.domain.limits import BatchLimits
 from services.ingest.domain.quota import Quotas
@@ -45,6 +47,9 @@ from services.ingest.settings import IngestSettings
 from services.ingest.store.keys import KeyStore
 
 log = get_logger(__name__)
+
+_AT_ONCE_COUNT = 4
+"""Batches of one request that are in memory and on their way to Kafka; the others come after."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,32 @@ class Intake:
         verdict = read_batch(body, arrival, self.limits, self.redaction)
         self.count_hits(verdict.hits)
         return verdict
+
+    async def publish_bodies(
+        self, bodies: Iterable[bytes], arrival: Arrival, held: Held, until: float | None = None
+    ) -> AsyncIterator[Verdict]:
+        """Publish the batches of one request and yield their verdicts, a few at a time.
+
+        Other requests have their turn between any two. Once the first is on its way none is refused
+        for want of memory. Raises what `judge` and `publish_all` raise.
+        """
+        verdicts: list[Verdict] = []
+        size = 0
+        for body in bodies:
+            if len(verdicts) >= _AT_ONCE_COUNT or (size and size + len(body) > BATCH_BYTES):
+                await self.publisher.publish_all(verdicts, until)
+                for verdict in verdicts:
+                    yield verdict
+                held.release(size)
+                verdicts, size = [], 0
+            held.grow(len(body))
+            size += len(body)
+            verdicts.append(self.judge(body, arrival))
+            await asyncio.sleep(0)
+        await self.publisher.publish_all(verdicts, until)
+        for verdict in verdicts:
+            yield verdict
+        held.release(size)
 
     def count_hits(self, hits: Mapping[str, int]) -> None:
         """Count what was redacted, by rule."""

@@ -6,7 +6,6 @@ rejected, 429 and 503 are sent again, everything else is not.
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
 
 import msgspec
 from google.rpc.status_pb2 import Status
@@ -17,16 +16,21 @@ from services.ingest.api.intake import Endpoint, Post
 from services.ingest.api.requests import JSON, Reply, http_headers, read_body
 from services.ingest.domain.batch import Arrival
 from services.ingest.domain.body import inflate_any
+from services.ingest.domain.density import OBJECT_BYTES
 from services.ingest.domain.errors import IngestError, UnsupportedType
 from services.ingest.domain.foreign import batch_bodies, request_id
 from services.ingest.domain.keys import IngestKeyRecord
-from services.ingest.domain.otlp import OtlpRequest, count_records, decode_request, read_events
+from services.ingest.domain.otlp import (
+    OtlpRequest,
+    count_objects,
+    count_records,
+    decode_request,
+    read_events,
+)
 
 PATH = "/v1/logs"
 _PROTOBUF = b"application/x-protobuf"
 _TYPES = {"application/x-protobuf", "application/protobuf", "application/json"}
-_AT_ONCE_COUNT = 4
-"""Batches of one request that are in memory and on their way to Kafka; the others come after."""
 _OWN_STATUS = (401, 403, 404, 405, 413, 415, 429)
 _RPC_CODES = {400: 3, 401: 16, 403: 7, 405: 12, 413: 8, 415: 3, 429: 8, 503: 14}
 """Of google.rpc.Code."""
@@ -77,21 +81,20 @@ class OtlpEndpoint(Endpoint):
             sent = await read_body(post.receive, head.content_length, intake.foreign_limits, held)
             body = inflate_any(sent, head.content_encoding, intake.foreign_limits.size_bytes)
             if body is not sent:
+                held.release(len(sent))
                 held.add(len(body))
+            del sent
+            decoded_bytes = count_objects(body, intake.limits, is_json=is_json) * OBJECT_BYTES
+            held.grow(decoded_bytes)
             request = decode_request(body, is_json=is_json)
             arrival = intake.arrival(key, None, body)
-            intake.quotas.take(key, count_records(request))
+            intake.quotas.take(key, count_records(request, intake.limits))
             intake.count_bytes(body)
-            del sent, body
+            held.become(max(decoded_bytes, len(body)))
+            del body
             bodies = self._bodies(request, arrival)
-            while some := list(islice(bodies, _AT_ONCE_COUNT)):
-                size = sum(map(len, some))
-                held.add(size)
-                verdicts = [intake.judge(body, arrival) for body in some]
-                await intake.publisher.publish_all(verdicts)
-                held.release(size)
-                for verdict in verdicts:
-                    rejected.update(verdict.rejected.values())
+            async for verdict in intake.publish_bodies(bodies, arrival, held):
+                rejected.update(verdict.rejected.values())
         return rejected
 
     def _bodies(self, request: OtlpRequest, arrival: Arrival) -> Iterator[bytes]:

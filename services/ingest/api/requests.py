@@ -90,11 +90,19 @@ def _joined(found: list[tuple[bytes, str]]) -> dict[bytes, str]:
 
 def read_query(query_string: bytes) -> dict[str, str]:
     """Return the parameters, the first where one repeats; raises MalformedBody for too many."""
+    return dict(reversed(_query_pairs(query_string)))
+
+
+def query_values(query_string: bytes, name: str) -> set[str]:
+    """Return all values of a parameter; raises MalformedBody for too many parameters."""
+    return {value for key, value in _query_pairs(query_string) if key == name}
+
+
+def _query_pairs(query_string: bytes) -> list[tuple[str, str]]:
     try:
-        pairs = parse_qsl(query_string.decode("latin-1"), max_num_fields=20)
+        return parse_qsl(query_string.decode("latin-1"), max_num_fields=20)
     except ValueError as error:
         raise MalformedBody("too many query parameters") from error
-    return dict(reversed(pairs))
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
 import msgspec
 from starlette.types import Scope
 
 from services.ingest.api.intake import Endpoint, Intake, Post
-from services.ingest.api.requests import JSON, Reply, problem_reply, read_body, read_query
+from services.ingest.api.requests import JSON, Reply, problem_reply, query_values, read_body
 from services.ingest.domain.batch import Arrival
 from services.ingest.domain.body import inflate_any
+from services.ingest.domain.density import OBJECT_BYTES, count_json_objects
 from services.ingest.domain.errors import (
     IngestError,
     MalformedBody,
@@ -27,22 +27,23 @@ from services.ingest.domain.errors import (
     UnknownDsn,
 )
 from services.ingest.domain.foreign import Headed, batch_bodies, request_id
-from services.ingest.domain.inflight import Held, Inflight
+from services.ingest.domain.inflight import Inflight
 from services.ingest.domain.keys import IngestKeyRecord
 from services.ingest.domain.repair import Unmendable, decode_leniently
 from services.ingest.domain.sentry_envelope import (
     Item,
     SentryEnvelope,
+    divide,
     event_id_of,
-    read_sentry_envelope,
+    read_first_line,
 )
-from services.ingest.domain.sentry_items import Reading, read_items
+from services.ingest.domain.sentry_items import EVENT_BYTES, Reading, makes_events, read_items
+from services.ingest.domain.sentry_source import redact_source
 from services.ingest.domain.trim import fit_event
 
 PATHS = re.compile(r"/api/[A-Za-z0-9_-]{1,64}/(?:envelope|store)/?")
 _HEADERS = [(b"content-type", JSON), (b"cache-control", b"no-store")]
 _KEY = re.compile(r"(?:^|[\s,])sentry_key\s*=\s*\"?(\w+)")
-_AT_ONCE_COUNT = 4
 _LIMITED = "default;error;transaction;span;log_item;log_byte"
 """Sentry's categories of what we store; a client report passes, which says what was lost."""
 
@@ -67,7 +68,9 @@ class SentryEndpoint(Endpoint):
             async with asyncio.timeout(intake.settings.sentry_patience.total_seconds()):
                 await intake.keys.were_read.wait()
         said = _said_keys(post.scope)
-        key = self._authenticate(said, post) if said else None
+        is_store = post.scope["path"].rstrip("/").endswith("store")
+        # a bare event has no header that could say the key
+        key = self._authenticate(said, post) if said or is_store else None
         # whose key is only in the body may not fill the memory before it is known
         limits = intake.foreign_limits if key else intake.body_limits
         self._waiting.check(head.content_length or 0)
@@ -75,17 +78,25 @@ class SentryEndpoint(Endpoint):
             sent = await read_body(post.receive, head.content_length, limits, held)
             body = inflate_any(sent, head.content_encoding, limits.size_bytes)
             if body is not sent:
+                held.release(len(sent))
                 held.add(len(body))
-            envelope = _read(body, is_store=post.scope["path"].rstrip("/").endswith("store"))
-            intake.count_bytes(body)
-            del sent, body
+            envelope = self._bare(body) if is_store else read_first_line(body)
             if envelope.public_key is not None:
                 said.add(envelope.public_key)
             if key is None or len(said) > 1:
                 key = self._authenticate(said, post)
+            intake.count_bytes(body)
+            del sent, body
+            event_id = envelope.event_id
             arrival = intake.arrival(key, envelope.sent_at, envelope.content)
-            await self._publish(envelope, arrival, held, until)
-        event_id = envelope.event_id
+            reading = self._items_of(envelope, arrival)
+            # from here on nothing is refused for want of memory: a part of it may be published
+            del envelope
+            held.become(reading.object_count * OBJECT_BYTES)
+            first_id = event_id or request_id(key.application, arrival.body_hmac)
+            bodies = batch_bodies(self._fitted(reading.events), first_id, intake.limits)
+            async for _ in intake.publish_bodies(bodies, arrival, held, until):
+                pass
         said_id = msgspec.json.encode({"id": event_id.hex} if event_id else {})
         return _readable((200, said_id, _HEADERS), post.scope)
 
@@ -109,29 +120,39 @@ class SentryEndpoint(Endpoint):
         del post.headers[:]
         return self._intake.authenticate(text, post.head.origin, post.headers)
 
-    async def _publish(
-        self, envelope: SentryEnvelope, arrival: Arrival, held: Held, until: float
-    ) -> None:
+    def _items_of(self, envelope: SentryEnvelope, arrival: Arrival) -> Reading:
+        """Return what is in the envelope, counted and within the quota."""
         intake, key = self._intake, arrival.key
-        reading = read_items(envelope)
-        count = len(reading.events) + reading.rejected.total()
+        if not envelope.items:
+            envelope = divide(envelope)
+        if makes_events(envelope):
+            intake.quotas.check(key)
+        reading = read_items(envelope, intake.limits)
+        count = reading.event_count + reading.rejected.total()
         if count:
             intake.quotas.take(key, count)
         self._count(reading)
         intake.publisher.reject(key, arrival.received_at, reading.rejected)
-        first_id = envelope.event_id or request_id(key.application, arrival.body_hmac)
-        bodies = batch_bodies(self._fitted(reading.events), first_id, intake.limits)
-        while some := list(islice(bodies, _AT_ONCE_COUNT)):
-            size = sum(map(len, some))
-            held.add(size)
-            verdicts = [intake.judge(body, arrival) for body in some]
-            await intake.publisher.publish_all(verdicts, until)
-            held.release(size)
+        return reading
+
+    def _bare(self, body: bytes) -> SentryEnvelope:
+        """Return an event that came without an envelope as if it had one."""
+        header: dict[str, str] = {}
+        if len(body) <= EVENT_BYTES:  # a larger one is rejected undecoded
+            count_json_objects(body, self._intake.limits)
+            try:
+                event_id = event_id_of(decode_leniently(body))
+            except Unmendable as error:
+                raise MalformedBody("not a JSON event") from error
+            if event_id:
+                header["event_id"] = event_id.hex
+        return SentryEnvelope(header, [Item("event", body)], body)
 
     def _fitted(self, events: Iterable[Headed]) -> Iterator[Headed]:
         intake = self._intake
         hits: Counter[str] = Counter()
         for heading, event in events:
+            redact_source(event, intake.redaction.redact_text, hits)
             yield heading, fit_event(event, intake.limits, intake.redaction, hits)
         intake.count_hits(hits)
 
@@ -158,20 +179,8 @@ def _said_keys(scope: Scope) -> set[str]:
     """Return the keys that the head names, in a header or the query; they have to agree."""
     said: set[str] = set()
     for name, value in scope["headers"]:
-        if name == b"x-sentry-auth" and (found := _KEY.search(value.decode("latin-1"))):
-            said.add(found[1])
-    if scope["query_string"] and (key := read_query(scope["query_string"]).get("sentry_key")):
-        said.add(key)
+        if name == b"x-sentry-auth":
+            said.update(_KEY.findall(value.decode("latin-1")))
+    if scope["query_string"]:
+        said |= query_values(scope["query_string"], "sentry_key")
     return said
-
-
-def _read(body: bytes, *, is_store: bool) -> SentryEnvelope:
-    """Return the envelope; what is posted to `/store/` is one event without any."""
-    if not is_store:
-        return read_sentry_envelope(body)
-    try:
-        event_id = event_id_of(decode_leniently(body))
-    except Unmendable as error:
-        raise MalformedBody("not a JSON event") from error
-    header = {"event_id": event_id.hex} if event_id else {}
-    return SentryEnvelope(header, [Item("event", body)], body)

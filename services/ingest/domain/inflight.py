@@ -38,6 +38,15 @@ class Held:
         self._inflight.held_bytes += more_bytes
         self._bytes += more_bytes
 
+    def become(self, bytes_count: int) -> None:
+        """Hold so much instead, for what was held before was turned into it; never refused."""
+        self.grow(bytes_count - self._bytes)
+
+    def grow(self, more_bytes: int) -> None:
+        """Hold what a body that was taken becomes: never refused, but new bodies are."""
+        self._inflight.held_bytes += more_bytes
+        self._bytes += more_bytes
+
     def release(self, bytes_count: int) -> None:
         """Give back before the end what is no longer held."""
         self._inflight.held_bytes -= bytes_count

@@ -16,6 +16,8 @@ class BatchLimits:
 
     body_bytes: int = 5 * 1024 * 1024
     event_count: int = 1_000
+    request_event_count: int = 50_000
+    """Of a request of another format, which becomes several batches."""
     event_bytes: int = 64 * 1024
     depth: int = 32
     object_keys: int = 256

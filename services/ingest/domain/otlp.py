@@ -16,10 +16,13 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from libs.common.events import level_name
 from libs.common.ids import EPOCH
+from services.ingest.domain.density import check_event_count, count_json_objects, count_messages
 from services.ingest.domain.errors import MalformedBody
 from services.ingest.domain.foreign import Headed, Heading
+from services.ingest.domain.limits import BatchLimits, cut_text
 from services.ingest.domain.otlp_json import JsonRequest, base64_text, decode_json, number_of
 from services.ingest.domain.repair import clean_text
+from services.ingest.domain.statements import strip_statements
 
 RedactText = Callable[[str, Counter[str]], str]
 OtlpRequest = ExportLogsServiceRequest | JsonRequest
@@ -27,6 +30,13 @@ OtlpRequest = ExportLogsServiceRequest | JsonRequest
 _DEEPEST = 24
 """Of a value in a record; what lies deeper becomes a text that says so."""
 _STACK_LINES = 200
+_SHARED_BYTES = 16 * 1024
+"""Of a resource's attributes as JSON, which every record gets."""
+_SHARED_TEXT_BYTES = 1_024
+"""The same of the service's and the logger's name; columns are shorter still."""
+_COPIED_BYTES = 64 * 1024 * 1024
+"""Of attributes of resources in all records of a request together."""
+_TOO_LARGE = "[too large]"
 _COLUMNS = {
     "user_id": ("user.id", "enduser.id"),
     "session_id": ("session.id",),
@@ -51,37 +61,56 @@ def decode_request(body: bytes, *, is_json: bool) -> OtlpRequest:
     return request
 
 
-def count_records(request: OtlpRequest) -> int:
-    """Return how many log records a request holds."""
-    return sum(
+def count_objects(body: bytes, limits: BatchLimits, *, is_json: bool) -> int:
+    """Return about how many objects a request becomes; raises BatchTooLarge for too many."""
+    return count_json_objects(body, limits) if is_json else count_messages(body, limits)
+
+
+def count_records(request: OtlpRequest, limits: BatchLimits) -> int:
+    """Return how many log records a request holds; raises BatchTooLarge for too many."""
+    count = sum(
         len(logs.log_records) for resource in request.resource_logs for logs in resource.scope_logs
     )
+    check_event_count(count, limits)
+    return count
 
 
 def read_events(request: OtlpRequest, redact: RedactText, hits: Counter[str]) -> Iterator[Headed]:
     """Yield each record as an event, in order; the same request gives the same events.
 
-    Stack traces are redacted here, before they become lines: a secret may span several.
+    Stack traces are redacted here, before they become lines: a secret may span several. What a
+    resource says is encoded once, and left out where its copies would be too large.
     """
+    left = _COPIED_BYTES
     for resource_logs in request.resource_logs:
         resource = _attributes(resource_logs.resource.attributes)
         heading = _heading(resource)
         shared: dict[str, Any] = {}
         if service := resource.get("service.name"):
-            shared["source"] = _text(service)
+            shared["source"] = _short(_text(service), redact, hits)
         kept = {
             name: value
             for name, value in resource.items()
             if name not in _SAID_ELSEWHERE and not name.startswith("telemetry.sdk.")
         }
+        encoded = msgspec.Raw(msgspec.json.encode(kept)) if kept else msgspec.Raw()
         for scope_logs in resource_logs.scope_logs:
-            logger = clean_text(scope_logs.scope.name)
+            logger = _short(clean_text(scope_logs.scope.name), redact, hits)
             for record in scope_logs.log_records:
                 event = _event(record, redact, hits) | shared
                 event["module"] = logger or None
                 if kept:
-                    event["extra_data"].setdefault("resource", kept)
+                    left -= len(encoded)
+                    fits = len(encoded) <= _SHARED_BYTES and left >= 0
+                    event["extra_data"].setdefault("resource", encoded if fits else _TOO_LARGE)
                 yield heading, event
+
+
+def _short(text: str, redact: RedactText, hits: Counter[str]) -> str:
+    """Return a text that all records get, cut where it is long: half a secret would not be seen."""
+    if len(text) <= _SHARED_TEXT_BYTES // 4:
+        return text
+    return cut_text(redact(text, hits), _SHARED_TEXT_BYTES)
 
 
 def _heading(resource: dict[str, Any]) -> Heading:
@@ -99,6 +128,7 @@ def _heading(resource: dict[str, Any]) -> Heading:
 
 def _event(record: Any, redact: RedactText, hits: Counter[str]) -> dict[str, Any]:
     extra = _attributes(record.attributes)
+    strip_statements(extra)
     event: dict[str, Any] = {
         "kind": "log",
         "level": _level(record.severity_number, record.severity_text),
@@ -111,7 +141,7 @@ def _event(record: Any, redact: RedactText, hits: Counter[str]) -> dict[str, Any
                 event[column] = _text(extra[name])
                 break
     status = next((extra[name] for name in _STATUS_NAMES if name in extra), None)
-    if isinstance(status, int) and 0 <= status <= 999:
+    if type(status) is int and 0 <= status <= 999:
         event["status_code"] = status
     if span_id := _id(record.span_id):
         extra.setdefault("span_id", span_id)
@@ -148,8 +178,10 @@ def _exception(extra: dict[str, Any], redact: RedactText, hits: Counter[str]) ->
     }
 
 
-def _level(number: int, text: str) -> str:
+def _level(number: int | str, text: str) -> str:
     """Return our level: the number's, or the text's where there is no number."""
+    if isinstance(number, str) and number.startswith("SEVERITY_NUMBER_"):
+        number = number.removeprefix("SEVERITY_NUMBER_").rstrip("234")
     return level_name(number) or (level_name(text) if text else None) or "INFO"
 
 

@@ -61,7 +61,8 @@ class JsonRecord(_Message, frozen=True):
 
     time_unix_nano: _Integer = 0
     observed_time_unix_nano: _Integer = 0
-    severity_number: int = 0
+    severity_number: _Integer = 0
+    """Or the name in the enum, which some write."""
     severity_text: str = ""
     body: JsonAny | None = None
     attributes: list[JsonPair] = []
@@ -109,17 +110,25 @@ _decoder = msgspec.json.Decoder(JsonRequest)
 def decode_json(body: bytes) -> JsonRequest:
     """Decode a request; raises MalformedBody.
 
-    What JavaScript and Python call JSON (half an emoji, NaN) is rewritten once.
+    What JavaScript and Python call JSON (half an emoji, NaN) is rewritten once, and so are null
+    for a default, as protobuf has it, and numbers beyond 64 bits.
     """
     try:
         return _decoder.decode(body)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except RecursionError as error:
         raise MalformedBody(str(error)) from error
     except msgspec.DecodeError as error:
         try:
-            return _decoder.decode(rewrite(body.decode(), str(error)))
+            value = msgspec.json.decode(rewrite(body.decode(), str(error)))
+            return msgspec.convert(_without_nulls(value), JsonRequest)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as second:
             raise MalformedBody(str(second)) from second
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def number_of(value: Any) -> int | str:

@@ -4,7 +4,7 @@ Payloads may hold any byte; their length is in the item's header, or they end wi
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,9 @@ from services.ingest.domain.errors import MalformedBody
 from services.ingest.domain.repair import Unmendable, decode_leniently, moment_of
 
 _MOST_ITEMS = 1_000
+_LONGEST_HEADER = 16 * 1024
+_BLANK_LINES = re.compile(rb"[\r\n]*")
+"""At the end, or between items."""
 _EVENT_ID = re.compile(r"[0-9a-f]{32}")
 _DSN_KEY = re.compile(r"\w+://(\w+)(?::\w*)?@")
 
@@ -63,24 +66,35 @@ def event_id_of(values: dict[str, Any]) -> UUID | None:
 
 def read_sentry_envelope(body: bytes) -> SentryEnvelope:
     """Divide an envelope into its items; raises MalformedBody."""
-    header_end = _line_end(body, 0)
-    header = _object(body[:header_end], "the envelope's header")
+    return divide(read_first_line(body))
+
+
+def read_first_line(body: bytes) -> SentryEnvelope:
+    """Return an envelope with its items not divided yet; raises MalformedBody."""
+    header, header_end = _header(body, 0, "the envelope's header")
+    return SentryEnvelope(header, content=body[header_end + 1 :])
+
+
+def divide(envelope: SentryEnvelope) -> SentryEnvelope:
+    """Return the envelope with its items; raises MalformedBody."""
+    content = envelope.content
     items: list[Item] = []
-    at = header_end + 1
-    while at < len(body):
-        if body[at : at + 1] in (b"\n", b"\r"):
-            at += 1  # a blank line at the end, or between items
-            continue
+    at = 0
+    while (at := _skip_blank_lines(content, at)) < len(content):
         if len(items) == _MOST_ITEMS:
             raise MalformedBody(f"more than {_MOST_ITEMS} items")
-        item, at = _read_item(body, at)
+        item, at = _read_item(content, at)
         items.append(item)
-    return SentryEnvelope(header, items, body[header_end + 1 :])
+    return replace(envelope, items=items)
+
+
+def _skip_blank_lines(content: bytes, at: int) -> int:
+    found = _BLANK_LINES.match(content, at)
+    return found.end() if found else at
 
 
 def _read_item(body: bytes, at: int) -> tuple[Item, int]:
-    header_end = _line_end(body, at)
-    header = _object(body[at:header_end], "an item's header")
+    header, header_end = _header(body, at, "an item's header")
     kind, length = header.get("type"), header.get("length")
     if not isinstance(kind, str):
         raise MalformedBody("an item has no type")
@@ -103,8 +117,12 @@ def _line_end(body: bytes, start: int) -> int:
     return len(body) if end < 0 else end
 
 
-def _object(line: bytes, what: str) -> dict[str, Any]:
+def _header(body: bytes, start: int, what: str) -> tuple[dict[str, Any], int]:
+    """Return the object of a line and where the line ends."""
+    end = _line_end(body, start)
+    if end - start > _LONGEST_HEADER:
+        raise MalformedBody(f"{what} is longer than {_LONGEST_HEADER} bytes")
     try:
-        return decode_leniently(line)
+        return decode_leniently(body[start:end]), end
     except Unmendable as error:
         raise MalformedBody(f"{what} is no JSON object") from error

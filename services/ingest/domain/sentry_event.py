@@ -8,6 +8,7 @@ import msgspec
 from libs.common.events import level_name
 from services.ingest.domain.foreign import Heading
 from services.ingest.domain.repair import moment_of
+from services.ingest.domain.statements import strip_breadcrumb, strip_statements
 
 Values = dict[str, Any]
 
@@ -91,6 +92,9 @@ def extra_of(sent: Values) -> Values:
     found["contexts"] = dict_of(sent.get("contexts"))
     found["request"] = _request(dict_of(sent.get("request")))
     found["breadcrumbs"] = values_of(sent.get("breadcrumbs"))
+    for crumb in found["breadcrumbs"]:
+        strip_breadcrumb(crumb)
+    strip_statements(dict_of(dict_of(found["contexts"].get("trace")).get("data")))
     extra |= {name: value for name, value in found.items() if value}
     return extra
 
@@ -192,10 +196,12 @@ def _user_id(user: Values) -> str | None:
 
 def attributes_of(sent: Values) -> Values:
     """Return attributes, which Sentry writes with their types, as names and values."""
-    return {
+    attributes = {
         name: value.get("value") if isinstance(value, dict) else value
         for name, value in dict_of(sent.get("attributes")).items()
     }
+    strip_statements(attributes)
+    return attributes
 
 
 def dict_of(value: Any) -> Values:

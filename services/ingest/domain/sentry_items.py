@@ -2,12 +2,19 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from libs.common.events import level_name
+from services.ingest.domain.density import (
+    check_event_count,
+    check_object_count,
+    count_json_objects,
+)
 from services.ingest.domain.foreign import Headed
+from services.ingest.domain.limits import BatchLimits
 from services.ingest.domain.repair import Unmendable, decode_leniently, moment_of
 from services.ingest.domain.sentry_envelope import Item, SentryEnvelope
 from services.ingest.domain.sentry_event import (
@@ -47,7 +54,11 @@ _MOST_REPORTED = 10**9
 class Reading:
     """What an envelope holds, as far as it could be read."""
 
-    events: list[Headed] = field(default_factory=list)
+    events: Iterator[Headed] = field(default_factory=lambda: iter(()))
+    """Made while they are taken, once: many small ones would fill the memory."""
+    event_count: int = 0
+    object_count: int = 0
+    """About how many objects and lists the payloads hold."""
     rejected: Counter[str] = field(default_factory=Counter)
     """Events that could not be read, by reason."""
     ignored: Counter[str] = field(default_factory=Counter)
@@ -56,9 +67,19 @@ class Reading:
     """What the client says that it threw away, by reason and category."""
 
 
-def read_items(envelope: SentryEnvelope) -> Reading:
-    """Read every item; one that cannot be read does not cost the others."""
+def makes_events(envelope: SentryEnvelope) -> bool:
+    """Tell whether the envelope holds more than what is only counted."""
+    return any(item.type in _READERS and item.type != "client_report" for item in envelope.items)
+
+
+def read_items(envelope: SentryEnvelope, limits: BatchLimits) -> Reading:
+    """Read every item; one that cannot be read does not cost the others.
+
+    Raises BatchTooLarge for too many events.
+    """
     reading = Reading()
+    parts: list[Iterable[Headed]] = []
+    sdk = tame(envelope.header.get("sdk"))
     for item in envelope.items:
         read = _READERS.get(item.type)
         if read is None:
@@ -66,20 +87,25 @@ def read_items(envelope: SentryEnvelope) -> Reading:
         elif item.type not in _CONTAINERS and len(item.payload) > EVENT_BYTES:
             reading.rejected["event_too_large"] += 1
         else:
-            _read(item, read, envelope.header.get("sdk"), reading)
+            reading.object_count += count_json_objects(item.payload, limits)
+            check_object_count(reading.object_count, limits)
+            parts.append(_read(item, read, sdk, reading))
+            check_event_count(reading.event_count, limits)
+    reading.events = chain.from_iterable(parts)
     return reading
 
 
-_Reader = Callable[[Values, Any, Reading], Iterator[Headed]]
+_Reader = Callable[[Values, Any, Reading], Iterable[Headed]]
+"""It counts the events of a payload and returns what makes them."""
 
 
-def _read(item: Item, read: _Reader, sdk: Any, reading: Reading) -> None:
+def _read(item: Item, read: _Reader, sdk: Any, reading: Reading) -> Iterable[Headed]:
     try:
         payload = decode_leniently(_as_utf8(item.payload))
     except Unmendable as error:
         reading.rejected[error.reason] += 1
-    else:
-        reading.events += read(payload, sdk, reading)
+        return ()
+    return read(payload, sdk, reading)
 
 
 def _as_utf8(payload: bytes) -> bytes:
@@ -91,36 +117,46 @@ def _as_utf8(payload: bytes) -> bytes:
     return payload
 
 
-def _events(payload: Values, sdk: Any, _: Reading) -> Iterator[Headed]:
+def _events(payload: Values, sdk: Any, reading: Reading) -> Iterable[Headed]:
+    if payload.get("type") == "transaction":
+        return _transactions(payload, sdk, reading)
     sent = tame(payload)
-    if sent.get("type") == "transaction":
-        yield from read_transaction(sent, heading_of(sent, sdk))
-    else:
-        yield heading_of(sent, sdk), read_event(sent)
+    reading.event_count += 1
+    return [(heading_of(sent, sdk), read_event(sent))]
 
 
-def _transactions(payload: Values, sdk: Any, _: Reading) -> Iterator[Headed]:
+def _transactions(payload: Values, sdk: Any, reading: Reading) -> Iterable[Headed]:
     sent = tame(payload)
-    yield from read_transaction(sent, heading_of(sent, sdk))
+    return _counted(lambda: read_transaction(sent, heading_of(sent, sdk)), reading)
 
 
-def _logs(payload: Values, sdk: Any, reading: Reading) -> Iterator[Headed]:
-    return (_log(sent, sdk) for sent in _contained(payload, reading))
+def _logs(payload: Values, sdk: Any, reading: Reading) -> Iterable[Headed]:
+    items = _contained(payload, reading)
+    reading.event_count += len(items)
+    return (_log(tame(item), sdk) for item in items)
 
 
-def _spans(payload: Values, sdk: Any, reading: Reading) -> Iterator[Headed]:
-    for sent in _contained(payload, reading):
-        yield from read_span(sent, sdk)
+def _spans(payload: Values, sdk: Any, reading: Reading) -> Iterable[Headed]:
+    items = _contained(payload, reading)
+    return _counted(
+        lambda: chain.from_iterable(read_span(tame(item), sdk) for item in items), reading
+    )
 
 
-def _contained(payload: Values, reading: Reading) -> Iterator[Values]:
-    """Yield what a container holds, or the one thing that older clients send by itself."""
+def _counted(make: Callable[[], Iterator[Headed]], reading: Reading) -> Iterator[Headed]:
+    """Return the events; they are made twice, for how many they are shows only then."""
+    reading.event_count += sum(1 for _ in make())
+    return make()
+
+
+def _contained(payload: Values, reading: Reading) -> list[Values]:
+    """Return what a container holds, or the one thing that older clients send by itself."""
     items = payload.get("items") if "items" in payload else [payload]
-    for item in items if isinstance(items, list) else []:
-        if isinstance(item, dict):
-            yield tame(item)
-        else:
-            reading.rejected["not_an_object"] += 1
+    items = items if isinstance(items, list) else []
+    contained = [item for item in items if isinstance(item, dict)]
+    if len(contained) < len(items):
+        reading.rejected["not_an_object"] += len(items) - len(contained)
+    return contained
 
 
 def _log(sent: Values, sdk: Any) -> Headed:
@@ -143,14 +179,14 @@ def _log(sent: Values, sdk: Any) -> Headed:
     return heading, log
 
 
-def _losses(payload: Values, _: Any, reading: Reading) -> Iterator[Headed]:
+def _losses(payload: Values, _: Any, reading: Reading) -> Iterable[Headed]:
     """Count what a client says that it threw away; it makes no event."""
     discarded = payload.get("discarded_events")
     for loss in discarded if isinstance(discarded, list) else []:
         quantity = dict_of(loss).get("quantity")
         if type(quantity) is int and 0 < quantity <= _MOST_REPORTED:
             reading.losses[_word(loss.get("reason")), _word(loss.get("category"))] += quantity
-    yield from ()
+    return ()
 
 
 _READERS: dict[str, _Reader] = {

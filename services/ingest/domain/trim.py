@@ -137,8 +137,8 @@ def _drop_all_else(event: Event, room: int) -> bool:
     event["extra_data"] = {}
     holder, name = event, "message"
     if thrown := event.get("exception"):
-        thrown["stacktrace"] = thrown["cause"] = []
-        holder, name = thrown, "value"
+        holder, name = {"type": thrown["type"], "value": thrown["value"]}, "value"
+        event["exception"] = holder
     elif "statement" in event:
         name = "statement"
     while _size(event) > room and holder.get(name):

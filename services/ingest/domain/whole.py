@@ -22,6 +22,7 @@ from services.ingest.domain.limits import BatchLimits
 from services.ingest.domain.redaction import Redaction
 
 _EVENTS = b'"events":'
+_NAME = b'"events"'
 _OPENING = re.compile(rb"[ \t\r\n]*\[")
 _FIRST_KEY = re.compile(rb'\{"[A-Za-z_]+":')
 _PIECE_BYTES = 16 * 1024
@@ -50,13 +51,15 @@ def take_apart(body: bytes, limits: BatchLimits, redaction: Redaction) -> Pieces
         return None
     start, stop = opening.end(), body.rfind(b"]")
     around = body[:start] + body[stop:]
-    if around.count(_EVENTS) > 1 or b"\\" in around:
+    if around.count(_NAME) > 1 or b"\\" in around:
         return None  # a second `events`, perhaps in another spelling: it may be the batch's own
     try:
         body.decode()
         envelope = batch_decoder.decode(around)
     except UNDECODABLE:
         return None
+    if envelope.events:
+        return None  # the cut took out what is no list of the batch's own
     pieces = _cut(body[start:stop], min(_PIECE_BYTES, limits.event_bytes // 2))
     if max(map(len, pieces)) > limits.event_bytes:
         return None

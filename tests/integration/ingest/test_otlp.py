@@ -147,3 +147,11 @@ def test_pages_may_post(gateway: Gateway) -> None:
 def test_other_methods(gateway: Gateway) -> None:
     answer = gateway.client.get(PATH)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST, OPTIONS")
+
+
+def test_more_records_than_a_request_may_hold(gateway: Gateway) -> None:
+    records = b"{}," * 50_000 + b"{}"
+    body = b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[' + records + b"]}]}]}"
+    answer = post(gateway, body, {"content-type": "application/json"})
+    assert answer.status_code == 413
+    assert "50000 events" in answer.json()["message"]

@@ -104,6 +104,8 @@ def test_where_a_key_may_be(
         ({}, f"?sentry_key=hw_nobody_{SECRET}", None),
         (AUTH, f"?sentry_key=hw_small_{SECRET}", None),
         (AUTH, "", f"http://hw_small_{SECRET}@h/1"),
+        ({"x-sentry-auth": f"{AUTH['x-sentry-auth']}, sentry_key=hw_small_{SECRET}"}, "", None),
+        ({}, f"?sentry_key={KEY}&sentry_key=hw_small_{SECRET}", None),
         ({"authorization": f"Bearer {KEY}"}, "", None),
         ({"x-sentry-auth": f"Sentry sentry_key=hw_web_{SECRET}"}, "", None),
         (
@@ -198,6 +200,36 @@ def test_what_is_no_envelope(
 ) -> None:
     assert post(gateway, body, AUTH | headers).status_code == status
     assert gateway.is_alive()
+
+
+@pytest.mark.parametrize("line_bytes", [500, 40_000])
+@pytest.mark.parametrize("is_compressed", [True, False])
+def test_an_envelope_as_large_as_may_be(
+    gateway: Gateway, line_bytes: int, is_compressed: bool
+) -> None:
+    event_id = uuid4().hex
+    items = [{"body": f"{event_id} " + "y" * line_bytes}] * (18 * 1024 * 1024 // line_bytes)
+    body = envelope(("log", {"items": items}), event_id=event_id)
+    headers = AUTH | ({"content-encoding": "gzip"} if is_compressed else {})
+    answer = post(gateway, gzip.compress(body, 0) if is_compressed else body, headers)
+    assert answer.status_code == 200, answer.text
+    found = [row for record in gateway.records() for row in record.logs]
+    assert sum(row.message.startswith(event_id) for row in found) == len(items)
+
+
+def test_more_events_than_a_request_may_hold(gateway: Gateway) -> None:
+    body = envelope(("log", {"items": [{}] * 50_001}))
+    answer = post(gateway, gzip.compress(body), AUTH | {"content-encoding": "gzip"})
+    assert (answer.status_code, answer.json()["reason"]) == (413, "too_many_events")
+
+
+def test_a_bare_event_without_a_key_is_refused_before_it_is_read(gateway: Gateway) -> None:
+    """The length promises more than may be: whoever reads on would answer 413."""
+    assert post(gateway, b"x" * (6 * 1024 * 1024), {}, STORE).status_code == 403
+
+
+def test_an_envelope_of_nobody_is_refused_before_its_items_are_read(gateway: Gateway) -> None:
+    assert post(gateway, b"{}\nno item", {}).status_code == 403
 
 
 def test_other_paths_and_methods(gateway: Gateway) -> None:

@@ -15,6 +15,7 @@ from services.ingest.domain.foreign import batch_bodies, request_id
 from services.ingest.domain.otlp import decode_request, read_events
 from services.ingest.domain.sentry_envelope import read_sentry_envelope
 from services.ingest.domain.sentry_items import read_items
+from services.ingest.domain.sentry_source import redact_source
 from services.ingest.domain.trim import fit_event
 from tests.unit.ingest.making import LIMITS, read, redaction
 from tests.unit.ingest.otlp_making import as_json, as_protobuf, record, request
@@ -36,10 +37,10 @@ def sentry_bodies(body: bytes) -> list[bytes]:
     """Take an envelope as the door does, up to the batches."""
     sent = read_sentry_envelope(body)
     hits: Counter[str] = Counter()
-    events = [
-        (heading, fit_event(event, LIMITS, redaction(), hits))
-        for heading, event in read_items(sent).events
-    ]
+    events = []
+    for heading, event in read_items(sent, LIMITS).events:
+        redact_source(event, redaction().redact_text, hits)
+        events.append((heading, fit_event(event, LIMITS, redaction(), hits)))
     return list(batch_bodies(events, sent.event_id or FIRST_ID, LIMITS))
 
 
@@ -95,7 +96,7 @@ def test_an_event_of_any_shape_is_accepted(event: dict[str, Any]) -> None:
     assert verdict.record.event_count == 1
 
 
-LONG_PARTS = ("message", "module", "vars", "crumb", "extra", "lines", "cause", "user")
+LONG_PARTS = ("message", "module", "thrown_in", "vars", "crumb", "extra", "lines", "cause", "user")
 kilobytes = st.integers(0, 60)
 letters = st.sampled_from(["x", "é", "\U0001f600", "\0", "\\", '"', "\x01", "\ud800", "a b "])
 
@@ -106,6 +107,7 @@ letters = st.sampled_from(["x", "é", "\U0001f600", "\0", "\\", '"', "\x01", "\u
 )
 @example(dict.fromkeys(LONG_PARTS, (60, "\x01")), 2)
 @example(dict.fromkeys(LONG_PARTS, (0, "x")), 1)
+@example(dict.fromkeys(LONG_PARTS, (0, "x")) | {"thrown_in": (900, "x")}, 1)
 @settings(max_examples=25, deadline=None)
 def test_an_event_of_any_size_is_trimmed_to_fit(
     sizes: dict[str, tuple[int, str]], count: int
@@ -127,6 +129,7 @@ def test_an_event_of_any_size_is_trimmed_to_fit(
                 {
                     "type": "Thrown",
                     "value": long("message"),
+                    "module": long("thrown_in"),
                     "stacktrace": {"frames": [frame] * 60},
                 },
             ]
@@ -221,6 +224,38 @@ def test_no_secret_of_a_sentry_event_reaches_kafka(
     event = {"server_name": "x" * padding, **places[place]}
     record_bytes = encode_batch(the_verdict(sentry_bodies(envelope_of(event))).record)
     assert SECRET[:5].encode() not in record_bytes
+
+
+KEY_LINES = [
+    'KEY = """-----BEGIN RSA PRIVATE KEY-----',
+    *[f"MIIE{number}{SECRET}" for number in range(6)],
+    '-----END RSA PRIVATE KEY-----"""',
+]
+
+
+@given(
+    st.integers(0, 8),
+    st.booleans(),
+    st.booleans(),
+    st.lists(st.sampled_from(["", "x = 1", "password = 'abc12'", "a\nb"]), max_size=3),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_key_in_several_source_lines_reaches_kafka(
+    at: int, has_line: bool, is_message: bool, around: list[str]
+) -> None:
+    lines = [*around, *KEY_LINES, "after = 2"]
+    frame: dict[str, Any] = {"pre_context": lines[:at], "post_context": lines[at + has_line :]}
+    if has_line:
+        frame["context_line"] = lines[at]
+    stack = {"frames": [frame]}
+    event: dict[str, Any] = (
+        {"message": "m", "stacktrace": stack}
+        if is_message
+        else {"exception": {"values": [{"type": "E", "stacktrace": stack}]}}
+    )
+    record = the_verdict(sentry_bodies(envelope_of(event))).record
+    assert SECRET.encode() not in encode_batch(record)
+    assert b"after = 2" in encode_batch(record)
 
 
 @given(

@@ -25,6 +25,8 @@ FRAGMENTS = (
     "1700000000000", "hunter2",
 )  # fmt: skip
 
+FLAGS = ("--password", "-pwd", "--user-token", "--v", "--token-count", "--ｐassword", "secret")
+
 texts = st.one_of(
     st.lists(st.sampled_from(FRAGMENTS), max_size=8).map("".join),
     st.text(max_size=12),
@@ -55,6 +57,8 @@ values = st.recursive(
     lambda inner: st.one_of(
         st.lists(inner, max_size=4),
         st.dictionaries(keys, inner, max_size=4),
+        st.tuples(texts | st.sampled_from(FLAGS), inner).map(list),
+        st.lists(st.sampled_from(FLAGS) | inner, max_size=4),
         inner.map(lambda value: msgspec.json.encode(value).decode()),
     ),
     max_leaves=8,

@@ -66,7 +66,11 @@ def _value(rng: random.Random, depth: int = 0) -> Any:
     if kind < 0.6:
         return rng.choice([0, 7, 4111111111111111, -378282246310005, True, False, None, "", [], {}])
     if kind < 0.75:
-        return [_value(rng, depth + 1) for _ in range(rng.randint(0, 3))]
+        items = [_value(rng, depth + 1) for _ in range(rng.randint(0, 3))]
+        for at in range(len(items)):
+            if rng.random() < 0.2:
+                items[at] = rng.choice(["", "-", "--"]) + rng.choice(NAMES)
+        return items
     if kind < 0.82:
         inner = _value(rng, depth + 1)
         return json.dumps(inner, ensure_ascii=rng.random() < 0.5, separators=(",", ":"))

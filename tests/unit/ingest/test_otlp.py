@@ -262,7 +262,7 @@ def test_many_records_are_several_batches_with_ids_of_their_own() -> None:
     assert len(set(ids)) == 3
     assert {one.version for one in ids} == {5}
     assert request_id("shop", b"i" * 32) != first != request_id("other", b"h" * 32)
-    assert count_records(decode_request(as_protobuf(described), is_json=False)) == 2_500
+    assert count_records(decode_request(as_protobuf(described), is_json=False), LIMITS) == 2_500
 
 
 def test_large_records_are_several_batches() -> None:
@@ -286,3 +286,66 @@ def test_a_browser_key_is_the_frontend() -> None:
     from_server = read(body, arrival())
     assert from_server.record.logs[0].source == "checkout"
     assert isinstance(from_server.batch_id, UUID)
+
+
+def test_null_is_a_default_in_json() -> None:
+    described = {
+        "resourceLogs": [
+            {
+                "resource": None,
+                "schemaUrl": None,
+                "scopeLogs": [
+                    {
+                        "scope": None,
+                        "logRecords": [
+                            {
+                                "attributes": None,
+                                "severityText": None,
+                                "timeUnixNano": None,
+                                "body": {"stringValue": "m"},
+                            },
+                            record({"a": [None, 1]}, attributes={"b": None}),
+                        ],
+                    }
+                ],
+            },
+            {"resource": {"attributes": None}, "scopeLogs": None},
+        ]
+    }
+    (verdict,) = verdicts(as_json(described))
+    assert [row.message for row in verdict.record.logs] == ["m", '{"a":[null,1]}']
+
+
+@pytest.mark.parametrize(
+    ("number", "level"),
+    [
+        (17, "ERROR"),
+        ("17", "ERROR"),
+        ("24", "CRITICAL"),
+        ("SEVERITY_NUMBER_WARN", "WARNING"),
+        ("SEVERITY_NUMBER_ERROR3", "ERROR"),
+        ("SEVERITY_NUMBER_UNSPECIFIED", "INFO"),
+        (10**25, "INFO"),
+        (-5, "INFO"),
+    ],
+)
+def test_a_severity_of_any_form_costs_no_record(number: int | str, level: str) -> None:
+    described = request(record("odd", severityNumber=number), record("kept"))
+    (verdict,) = verdicts(as_json(described))
+    assert [row.level for row in verdict.record.logs] == [level, "INFO"]
+
+
+@both
+def test_a_status_that_is_no_number_costs_no_record(encode: Encode) -> None:
+    described = request(record("odd", attributes={"http.status_code": True}))
+    (verdict,) = verdicts(encode(described))
+    assert verdict.rejected == {}
+    assert verdict.record.logs[0].status_code is None
+
+
+@both
+@pytest.mark.parametrize("name", ["db.query.text", "db.statement"])
+def test_statements_lose_their_literals(encode: Encode, name: str) -> None:
+    described = request(record("m", attributes={name: "SELECT * FROM u WHERE pin = '9911'"}))
+    (verdict,) = verdicts(encode(described))
+    assert extra_of(verdict.record.logs[0]) == {name: "SELECT * FROM u WHERE pin = ?"}

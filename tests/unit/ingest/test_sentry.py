@@ -27,14 +27,14 @@ def envelope(*items: tuple[str, Any], **header: Any) -> bytes:
 
 
 def reading_of(*items: tuple[str, Any], **header: Any) -> Reading:
-    return read_items(read_sentry_envelope(envelope(*items, **header)))
+    return read_items(read_sentry_envelope(envelope(*items, **header)), LIMITS)
 
 
 def verdict_of(*items: tuple[str, Any], **header: Any) -> Verdict:
     """Return the one batch that an envelope becomes."""
     sent = read_sentry_envelope(envelope(*items, **header))
     first_id = sent.event_id or request_id("shop", b"h" * 32)
-    (body,) = batch_bodies(read_items(sent).events, first_id, LIMITS)
+    (body,) = batch_bodies(read_items(sent, LIMITS).events, first_id, LIMITS)
     return read(body, arrival(sent_at=sent.sent_at))
 
 
@@ -242,6 +242,7 @@ def test_what_is_only_counted() -> None:
     [
         (b"{}", []),
         (b"{}\n", []),
+        (b"{}\n" + b"\n\r" * 1_000_000, []),
         (b'{}\n{"type":"a","length":0}', [b""]),
         (b'{}\n{"type":"a","length":0}\n\n', [b""]),
         (b'{}\n{"type":"a","length":3}\nx\ny', [b"x\ny"]),
@@ -277,6 +278,8 @@ def test_framing(body: bytes, payloads: list[bytes]) -> None:
         b"{}\nxyz\n",
         b'{}\n{"type":"a","length":3}',
         b"{}\n" + b'{"type":"a","length":0}\n\n' * 1_001,
+        b'{"a":"' + b"x" * 17_000 + b'"}\n',
+        b'{}\n{"type":"a","length":0,"b":"' + b"x" * 17_000 + b'"}\n\n',
         b'{"a":' * 100_000,
     ],
 )
@@ -306,3 +309,30 @@ def test_an_envelope_sent_again_has_the_same_content() -> None:
         for sent_at in (iso(NOW), iso(ago(minutes=1)))
     )
     assert first.content == second.content
+
+
+@pytest.mark.parametrize("name", ["\ud83d", "a\0b", {"deep": [[[]]]}])
+def test_an_sdk_of_any_name_in_the_header(name: Any) -> None:
+    verdict = verdict_of(("event", {"message": "m"}), sdk={"name": name, "version": "\udc00"})
+    assert verdict.record.header.sdk is not None
+    assert verdict.record.logs[0].message == "m"
+
+
+def test_statements_in_breadcrumbs_and_attributes_lose_their_literals() -> None:
+    statement, stripped = "SELECT 1 FROM u WHERE pin = '9911'", "SELECT ? FROM u WHERE pin = ?"
+    sent = {
+        "message": "m",
+        "breadcrumbs": [
+            {"category": "query", "message": statement, "data": {"db.statement": statement}},
+            {"category": "ui", "message": "it's 5 o'clock"},
+        ],
+        "contexts": {"trace": {"data": {"db.query.text": statement}}},
+    }
+    extra = extra_of(verdict_of(("event", sent)).record.logs[0])
+    assert extra["breadcrumbs"][0]["message"] == stripped
+    assert extra["breadcrumbs"][0]["data"] == {"db.statement": stripped}
+    assert extra["breadcrumbs"][1]["message"] == "it's 5 o'clock"
+    assert extra["contexts"]["trace"]["data"] == {"db.query.text": stripped}
+    log = {"body": "m", "attributes": {"db.query.text": {"value": statement}}}
+    (row,) = verdict_of(("log", {"items": [log]})).record.logs
+    assert extra_of(row) == {"db.query.text": stripped}

@@ -91,6 +91,20 @@ SEVERAL = (
 )
 
 
+@pytest.mark.parametrize("own", [b'"events" :', b'"events"\t: ', rb'"ev\u0065nts":', b'"events":'])
+@pytest.mark.parametrize("other", [b'"events":', b'"events" :', rb'"\u0065vents":'])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_another_list_of_that_name_is_never_taken(own: bytes, other: bytes, is_first: bool) -> None:
+    parts = [
+        own + b'[{"kind":"log","message":"true"}]',
+        b'"x":{' + other + b'[{"kind":"log","message":"false"}]}',
+    ]
+    body = b"{" + b",".join(parts if is_first else parts[::-1]) + b"}"
+    short, long = both_ways(body)
+    assert [row.message for row in long.record.logs] == ["true"]
+    assert short is None or [row.message for row in short.record.logs] == ["true"]
+
+
 @pytest.mark.parametrize("name", [b'"events"', rb'"\u0065vents"'])
 def test_only_the_batchs_own_events_count(name: bytes) -> None:
     body = SEVERAL % (str(BATCH_ID).encode(), name)

@@ -7,6 +7,8 @@ import { createTexts } from "./texts.js";
 
 const MAX_DEPTH = 200;
 const JSON_LEVELS = 2;
+const NAME = /^\S{1,64}$/;
+const FLAG = /^--?\S{1,62}$/;
 
 /**
  * Return the function that takes the secrets out of decoded JSON: names first, then every text,
@@ -60,7 +62,17 @@ export function createRedaction(options, onHit = () => {}) {
       return redactText(value);
     }
     if (!isTree) return value;
-    if (Array.isArray(value)) return value.map((item) => walk(item, levels, depth + 1));
+    /** @param {unknown} text @param {RegExp} form @returns {text is string} */
+    const fits = (text, form) => typeof text === "string" && form.test(text);
+    if (Array.isArray(value)) {
+      // `--password` announces what comes next, and so does the name of a pair.
+      const isPair = value.length === 2;
+      return value.map((item, at) => {
+        const before = value[at - 1];
+        const isNamed = fits(before, isPair ? NAME : FLAG) && (isPair || !fits(item, FLAG));
+        return walk(item, levels, depth + 1, isNamed ? verdictOf(before) : 0);
+      });
+    }
     // A pair such as {"name": "Authorization", "value": ...}
     const named = "name" in value ? value.name : value.key;
     const result = Object.create(null);
@@ -73,9 +85,7 @@ export function createRedaction(options, onHit = () => {}) {
         Math.max(
           verdictOf(key),
           verdictOf(name),
-          key === "value" && typeof named === "string" && /^\S{1,64}$/.test(named)
-            ? verdictOf(named)
-            : 0,
+          key === "value" && fits(named, NAME) ? verdictOf(named) : 0,
         ),
       );
     }
