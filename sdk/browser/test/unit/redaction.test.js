@@ -60,3 +60,25 @@ test("an installation's own names and patterns", () => {
   );
   assert.equal(count, 2);
 });
+
+test("numbers and accounts of any length and grouping come to an end", () => {
+  const redact = createRedaction();
+  for (const group of [
+    "4",
+    "41",
+    "411",
+    "4111",
+    "41111",
+    "4111111",
+    "41111111",
+    "DE89",
+    "GB82 WEST",
+    "DE893704",
+  ])
+    for (const separator of [" ", "-", "  ", ""])
+      for (let length = 10; length < 60; length++) {
+        const text = (group + separator).repeat(60).slice(0, length);
+        const redacted = redact(`${text}.`);
+        assert.equal(redact(redacted), redacted);
+      }
+});
