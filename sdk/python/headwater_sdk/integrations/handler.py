@@ -5,6 +5,7 @@ import logging
 from headwater_sdk.client import Client
 from headwater_sdk.guard import guard
 from headwater_sdk.record.contents import read_record
+from headwater_sdk.record.database import holds_rows
 from headwater_sdk.work import current_work
 
 
@@ -25,7 +26,7 @@ class HeadwaterHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record; never raises."""
         client = self._client
-        if guard.depth or not client.is_open:
+        if guard.depth or not client.is_open or holds_rows(record.name, record.msg):
             return
         guard.depth = 1
         try:
