@@ -18,7 +18,7 @@ OLDEST = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Problem:
-    """What `on_error` is told: batches were refused, or the spool cannot be written."""
+    """What `on_error` is told: a refusal, a success that is no gateway's, a broken spool."""
 
     reason: str
     status: int = 0
