@@ -44,6 +44,13 @@ def level_named(name: object) -> str:
     return _OF_NAME.get(str(name).upper(), "ERROR" if name == "exception" else "INFO")
 
 
+def level_number(level: object) -> int:
+    """Return the number of a level of `logging`, by name in any case; NOTSET for what is none."""
+    if isinstance(level, int):
+        return level
+    return logging.getLevelNamesMapping().get(str(level).strip().upper(), logging.NOTSET)
+
+
 def read_record(record: logging.LogRecord, work: Work | None) -> Event:
     """Return what a record says. Its message is formatted now, as `QueueHandler` does."""
     fields = record.__dict__
