@@ -9,15 +9,12 @@ from headwater_sdk.clock import Clock, SystemClock
 from headwater_sdk.guard import guard
 from headwater_sdk.options import Event, Settings
 from headwater_sdk.record.contents import add_exception, level_named, read_fields
-from headwater_sdk.record.exceptions import mark_captured
+from headwater_sdk.record.size import size_of
 from headwater_sdk.stats import Stats
 from headwater_sdk.transport.intake import Captured
 from headwater_sdk.transport.pipeline import Pipeline
 from headwater_sdk.transport.post import HttpPost, Post
 from headwater_sdk.work import Work, current_work
-
-_EVENT_BYTES = 400
-_FIELD_BYTES = 64
 
 
 class Client:
@@ -37,7 +34,7 @@ class Client:
         if self.is_open and settings.spool is not None:
             self._pipeline.start()  # what earlier processes left need not wait for a first event
 
-    def log(self, level: str, message: object, **fields: object) -> None:
+    def log(self, level: str, message: object, /, **fields: object) -> None:
         """Log a message with fields; those named like columns become columns."""
         self.safely(
             lambda: self.capture(
@@ -46,14 +43,13 @@ class Client:
         )
 
     def capture_exception(
-        self, error: BaseException, level: str = "ERROR", **fields: object
+        self, error: BaseException, /, level: str = "ERROR", **fields: object
     ) -> None:
         """Capture an exception with its stack and causes; whoever logs it later adds only a log."""
 
         def act() -> None:
             event = read_fields(level_named(level), "", fields, current_work.get())
             add_exception(event, error)
-            mark_captured(error)
             self.capture(event)
 
         self.safely(act)
@@ -90,12 +86,7 @@ class Client:
         if rate < 1.0 and random.random() >= rate:  # noqa: S311 - no secret
             self._counts.sample_out()
             return
-        size = _EVENT_BYTES + len(event.get("message") or "")
-        size += _FIELD_BYTES * len(event["extra_data"])
-        exception = event.get("exception")
-        if exception is not None:
-            size += len(exception["value"]) + 2 * _FIELD_BYTES * len(exception["stacktrace"])
-        self._pipeline.put(Captured(self.clock.now() if at is None else at, event, size))
+        self._pipeline.put(Captured(self.clock.now() if at is None else at, event, size_of(event)))
         self._pipeline.start()
 
     def lose(self) -> None:

@@ -1,13 +1,13 @@
 """What an application may set; what makes no sense is replaced by its default, never refused."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypedDict
 
-from headwater_sdk.redaction import RedactOptions
+from headwater_sdk.redaction import RedactOptions, Redactor
 
 Event = dict[str, Any]
 BeforeSend = Callable[[Event], Event | None]
@@ -18,7 +18,7 @@ OLDEST = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Problem:
-    """What `on_error` is told: batches were refused, or the spool cannot be written."""
+    """What `on_error` is told: a refusal, a success that is no gateway's, a broken spool."""
 
     reason: str
     status: int = 0
@@ -130,7 +130,8 @@ def read_options(url: object, key: object, options: Options) -> Settings:
     if "spool" in given:
         given["spool"] = Path(given["spool"])
     if "propagate_to" in given:
-        given["propagate_to"] = tuple(map(str, given["propagate_to"]))
+        hosts = given["propagate_to"]
+        given["propagate_to"] = (hosts,) if isinstance(hosts, str) else tuple(map(str, hosts))
     if "batch_size" in given:
         given["batch_size"] = min(given["batch_size"], _MOST_EVENTS)
     if "max_age" in given:
@@ -139,13 +140,47 @@ def read_options(url: object, key: object, options: Options) -> Settings:
 
 
 def _makes_sense(name: str, value: object) -> bool:
-    least = _LEAST.get(name)
-    if least is None:
-        return True
     try:
-        return bool(value >= least)
-    except TypeError:
+        if name in _FORMS:
+            return _FORMS[name](value)
+        return bool(value >= _LEAST[name])
+    except Exception:  # of another type, or a type of the application's own
         return False
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_folder(value: object) -> bool:
+    return bool(value) and isinstance(value, str | PathLike) and bool(Path(value))
+
+
+def _is_context(value: object) -> bool:
+    return isinstance(value, Mapping) and dict(value) is not None
+
+
+def _are_hosts(value: object) -> bool:
+    return isinstance(value, str | Sequence | Set) and not isinstance(value, bytes)
+
+
+def _are_rules(value: object) -> bool:
+    """Say whether a redactor can be made of them; raises what it raises."""
+    return isinstance(value, RedactOptions) and Redactor(value) is not None
+
+
+_FORMS: Mapping[str, Callable[[object], bool]] = {
+    "environment": _is_text,
+    "release": _is_text,
+    "source": _is_text,
+    "context": _is_context,
+    "spool": _is_folder,
+    "gzip": lambda value: isinstance(value, bool),
+    "redact": _are_rules,
+    "before_send": callable,
+    "on_error": callable,
+    "propagate_to": _are_hosts,
+}
 
 
 def _text(value: object) -> str:

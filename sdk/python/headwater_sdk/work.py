@@ -51,8 +51,14 @@ def set_user(user_id: object, session_id: object = None) -> None:
 
 
 def set_trace(trace_id: str | None) -> None:
-    """Begin work under a trace id, for what no middleware sees: jobs, consumers, commands."""
-    current_work.set(Work(trace_id or new_trace_id()))
+    """Begin work under a trace id, for what no middleware sees: jobs, consumers, commands.
+
+    An id that no header may carry is none: a new one is made.
+    """
+    is_harmless = isinstance(trace_id, str) and _TRACE_ID.fullmatch(
+        trace_id.encode("utf-8", "replace")
+    )
+    current_work.set(Work(trace_id if is_harmless else new_trace_id()))
 
 
 def new_trace_id() -> str:

@@ -46,7 +46,7 @@ class ScriptedGateway:
     def close(self) -> None:
         """There is none to close either."""
 
-    def __call__(self, body: bytes) -> Answer:
+    def __call__(self, body: bytes, within_s: float | None = None) -> Answer:
         self.attempt_count += 1
         fate = self.script.pop(0) if self.script else "202"
         document = json.loads(body)

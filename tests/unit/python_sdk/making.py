@@ -23,7 +23,7 @@ class Gateway:
     def close(self) -> None:
         """There is none to close either."""
 
-    def __call__(self, body: bytes) -> Answer:
+    def __call__(self, body: bytes, within_s: float | None = None) -> Answer:
         self.bodies.append(json.loads(body))
         return self.answer
 

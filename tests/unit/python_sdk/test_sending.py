@@ -10,6 +10,7 @@ import pytest
 from headwater_sdk import Problem
 from headwater_sdk.options import OLDEST, read_options
 from headwater_sdk.transport.batch import halve, seal
+from headwater_sdk.transport.post import Answer, Remaining
 from tests.property.python_sdk.world import MovedClock, Process, ScriptedGateway
 from tests.unit.python_sdk.making import Watched
 
@@ -248,3 +249,49 @@ def test_options_that_make_no_sense_count_as_not_given(name: str, value: object)
 @pytest.mark.parametrize(("url", "key"), [("", "k"), ("http://x", ""), (None, None), (7, object())])
 def test_without_an_address_or_a_key_nothing_happens(url: Any, key: Any) -> None:
     assert not read_options(url, key, {}).is_complete
+
+
+def test_only_a_gateways_own_success_counts_as_sent() -> None:
+    told: list[Problem] = []
+    watched = Watched(Answer(200), on_error=told.append, flush_after=timedelta(hours=1))
+    watched.client.log("INFO", "x")
+    watched.client.flush(0.2)
+    assert watched.client.stats()["sent"] == 0
+    watched.gateway.answer = Answer(204)
+    watched.client.flush(0.2)
+    assert told == [Problem("unexpected", 200)]
+    watched.gateway.answer = Answer(202)
+    assert watched.client.flush(5)
+    assert watched.client.stats()["sent"] == 1
+    watched.client.close(0)
+
+
+def test_each_step_of_a_request_gets_what_is_left_of_its_time() -> None:
+    clock = MovedClock()
+    left = Remaining(clock, 10)
+    assert left.get("connect") == 10
+    clock.seconds += 9
+    assert (left.get("read"), left.is_over) == (1, False)
+    clock.seconds += 2
+    assert 0 < left.get("read") < 0.1
+    assert left.is_over
+
+
+def test_batches_are_sorted_only_where_some_have_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    sorts: list[int] = []
+
+    def sort(batches: Any, key: Any) -> Any:
+        sorts.append(len(batches))
+        return sorted(batches, key=key)
+
+    monkeypatch.setattr("headwater_sdk.transport.outbox.sorted", sort, raising=False)
+    one = process(ScriptedGateway(script=["503"]), queue_bytes=1_500, batch_size=1)
+    for number in range(3):
+        one.log(f"event {number}")
+        one.collect()
+    assert sorts == []
+    for number in range(10):
+        one.log(f"event {number}")
+        one.collect()
+    assert sorts
+    assert one.holds_identity()

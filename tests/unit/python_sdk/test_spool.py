@@ -1,5 +1,6 @@
 """The folder in which batches wait: whole files, one owner at a time, nothing of anybody else."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,33 @@ def test_a_crash_between_the_parts_and_the_whole_doubles_nothing(
     assert gateway.stored == {"a": 1, "b": 1}
     assert [*spooled(tmp_path)] == []
     later.pipeline.close()
+
+
+@pytest.mark.parametrize("has_module", [True, False])
+def test_where_nothing_can_be_locked_no_folder_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_module: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no locks")
+
+    if has_module:
+        monkeypatch.setattr("headwater_sdk.transport.spool.fcntl.flock", refuse)
+    else:
+        monkeypatch.setattr("headwater_sdk.transport.spool.fcntl", None)
+    mine = spool(tmp_path)
+    for number in range(3):
+        with pytest.raises(OSError, match="lock"):
+            mine.save(batch(number))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_own_folder_that_was_cleared_away_is_made_anew(tmp_path: Path) -> None:
+    mine = spool(tmp_path / "spool")
+    mine.save(batch())
+    shutil.rmtree(tmp_path / "spool")
+    one = batch(1)
+    body = one.body
+    one.path, one.body = mine.save(one), None
+    assert mine.read(one) == body
+    assert spool(tmp_path / "spool").adopt() == []
+    mine.close()

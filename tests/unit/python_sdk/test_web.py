@@ -207,3 +207,50 @@ def test_what_a_wsgi_application_raises_goes_on_and_is_captured(watched: Watched
     exception, sample = watched.sent()
     assert exception["exception"]["type"] == "LookupError"
     assert sample["status_code"] == 500
+
+
+class Pieces:
+    """An answer that counts how often it is closed."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.closed_count = 0
+        self.failure = failure
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from (b"a", b"b")
+
+    def close(self) -> None:
+        self.closed_count += 1
+        if self.failure is not None:
+            raise self.failure
+
+
+class Iterated(Pieces):
+    """Is its own iterator, as most are."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return b"a"
+
+
+def test_an_answer_that_nobody_reads_to_its_end_is_closed_once(watched: Watched) -> None:
+    pieces = Iterated()
+    app = HeadwaterWsgiMiddleware(lambda *_: pieces, watched.client)
+    answer: Any = app({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *_: print)
+    next(answer)
+    answer.close()
+    assert pieces.closed_count == 1
+    assert len(watched.sent()) == 1
+
+
+def test_an_answer_that_fails_to_close_leaves_no_trace_behind(watched: Watched) -> None:
+    pieces = Pieces(RuntimeError("close"))
+    app = HeadwaterWsgiMiddleware(lambda *_: pieces, watched.client)
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_X_TRACE_ID": "t1"}
+    with pytest.raises(RuntimeError):
+        list(app(environ, lambda *_: print))
+    assert pieces.closed_count == 1
+    assert current_trace_id() is None
+    assert [event["kind"] for event in watched.sent()] == ["exception", "request"]

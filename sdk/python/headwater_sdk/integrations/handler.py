@@ -4,7 +4,8 @@ import logging
 
 from headwater_sdk.client import Client
 from headwater_sdk.guard import guard
-from headwater_sdk.record.contents import read_record
+from headwater_sdk.record.contents import level_number, read_record
+from headwater_sdk.record.database import holds_rows
 from headwater_sdk.work import current_work
 
 
@@ -12,7 +13,7 @@ class HeadwaterHandler(logging.Handler):
     """Makes an event of each record; the thread that logs only reads it and goes on."""
 
     def __init__(self, client: Client, level: int | str = logging.NOTSET) -> None:
-        super().__init__(level)
+        super().__init__(level_number(level))
         self._client = client
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -25,7 +26,7 @@ class HeadwaterHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Take a record; never raises."""
         client = self._client
-        if guard.depth or not client.is_open:
+        if guard.depth or not client.is_open or holds_rows(record.name, record.msg):
             return
         guard.depth = 1
         try:

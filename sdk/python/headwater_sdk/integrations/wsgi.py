@@ -55,18 +55,20 @@ class _Request:
         clock = self._client.clock
         began = clock.monotonic()
         token = current_work.set(self._work)
-        pieces: Iterable[bytes] = ()
         try:
             pieces = app(self._environ, start)
-            yield from pieces
+            try:
+                for piece in pieces:  # noqa: UP028 - `yield from` would close them too
+                    yield piece
+            finally:
+                close = getattr(pieces, "close", None)
+                if close is not None:
+                    close()
         except Exception as error:
             self._status = self._status or _SERVER_ERROR
             self._client.capture_exception(error, status_code=self._status)
             raise
         finally:
-            close = getattr(pieces, "close", None)
-            if close is not None:
-                close()
             took_s = clock.monotonic() - began
             self._client.safely(lambda: self._sample(took_s))
             current_work.reset(token)

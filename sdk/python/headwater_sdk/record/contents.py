@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from headwater_sdk.options import Event
+from headwater_sdk.record.columns import LEVELS
 from headwater_sdk.record.exceptions import (
-    cut_parameters,
     describe_exception,
     is_captured,
+    mark_captured,
+    message_of,
     type_name,
 )
-from headwater_sdk.record.plain import SCALARS, UNREADABLE, Plain, keep_value
+from headwater_sdk.record.plain import UNREADABLE, keep_text, keep_value
 from headwater_sdk.work import Work
 
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _OF_NAME = {name: name for name in LEVELS} | {"WARN": "WARNING", "FATAL": "CRITICAL"}
 _USUAL = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 _COLUMNS = frozenset(
@@ -41,6 +42,13 @@ def level_of(number: int) -> str:
 def level_named(name: object) -> str:
     """Return the contract's name for a level by name, INFO for what is none."""
     return _OF_NAME.get(str(name).upper(), "ERROR" if name == "exception" else "INFO")
+
+
+def level_number(level: object) -> int:
+    """Return the number of a level of `logging`, by name in any case; NOTSET for what is none."""
+    if isinstance(level, int):
+        return level
+    return logging.getLevelNamesMapping().get(str(level).strip().upper(), logging.NOTSET)
 
 
 def read_record(record: logging.LogRecord, work: Work | None) -> Event:
@@ -72,16 +80,14 @@ def read_record(record: logging.LogRecord, work: Work | None) -> Event:
                 _place(event, extra, name, value)
         event["message"] = _as_text(message["event"])
     elif type(message) is str and not record.args:
-        event["message"] = message
+        event["message"] = keep_text(message)
     else:
         event["message"] = _formatted(record)
-    if "[parameters: " in event["message"]:
-        event["message"] = cut_parameters(event["message"])
     info = record.exc_info
     if info and isinstance(info, tuple) and info[1] is not None:
         add_exception(event, info[1])
     elif record.stack_info:
-        extra["stack"] = record.stack_info
+        extra["stack"] = keep_text(record.stack_info)
     return event
 
 
@@ -100,8 +106,11 @@ def read_fields(level: str, message: object, fields: Mapping[str, Any], work: Wo
 def add_exception(event: Event, error: BaseException) -> None:
     """Make the event one of an exception; a log that names it where it is an event already."""
     if is_captured(error):
-        event["extra_data"]["exception"] = type_name(error)
+        name = type_name(error)
+        event["extra_data"]["exception"] = name
+        event["message"] = event["message"] or f"{name}: {message_of(error)}"
         return
+    mark_captured(error)
     event["kind"] = "exception"
     event["exception"] = describe_exception(error)
     message = event.pop("message")
@@ -130,22 +139,24 @@ def route_of(path: str) -> str:
 def _place(event: Event, extra: dict[str, Any], name: str, value: Any) -> None:
     if name in _COLUMNS:
         if value is not None:
-            event[name] = value if type(value) in SCALARS else Plain().value(value)
+            event[name] = keep_value(value)
     else:
         extra[name] = keep_value(value)
 
 
 def _formatted(record: logging.LogRecord) -> str:
     try:
-        return record.getMessage()
+        return keep_text(record.getMessage())
     except Exception:  # arguments that do not fit, or cannot be written
         return f"{_as_text(record.msg)} {keep_value(record.args)}"
 
 
 def _as_text(value: object) -> str:
     if type(value) is str:
-        return value
+        return keep_text(value)
     try:
-        return str(value)
+        if isinstance(value, BaseException):
+            return message_of(value)
+        return keep_text(str(value))
     except Exception:  # its own `__str__`
         return UNREADABLE

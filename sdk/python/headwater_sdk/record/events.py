@@ -1,11 +1,13 @@
 """Makes events: redacted before the application's own hook sees them and again after it."""
 
+import copy
 import json
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
 from headwater_sdk.options import Event, Settings
+from headwater_sdk.record.columns import changed_event, plain_event
 from headwater_sdk.record.ids import uuid7
 from headwater_sdk.record.plain import Plain
 from headwater_sdk.record.shrink import shrink
@@ -14,8 +16,6 @@ from headwater_sdk.stats import Stats
 
 EVENT_BYTES = 60_000
 """The gateway takes 64 KiB, and may add to an event."""
-_HOOK_DEPTH = 14
-_TEXTS = ("module", "request_path", "request_method", "trace_id", "session_id", "user_id")
 
 
 class EventMaker:
@@ -30,25 +30,15 @@ class EventMaker:
 
     def make(self, content: Event, at: float) -> Event | None:
         """Return the event, or nothing where the application's hook drops it."""
-        event = self._stamped(self._redacted(_plain(content, self._context)), at)
+        event = self._stamped(self._redacted(plain_event(content, self._context)), at)
         hook = self._settings.before_send
         if hook is None:
             return event
-        kind, event_id, created_at = event["kind"], event["id"], event["created_at"]
         try:
-            changed = hook({**event, "extra_data": dict(event["extra_data"])})
-            if changed is None:
-                return None
-            plain = self._redacted(Plain(_HOOK_DEPTH).value(changed))
-            extra = plain.get("extra_data")
-            return {
-                **plain,
-                "extra_data": extra if isinstance(extra, dict) else {"value": extra},
-                "kind": kind,
-                "id": event_id,
-                "created_at": created_at,
-            }
-        except Exception:  # its own failure: the event as it was is safe to send
+            # A copy of its own: whatever the hook does to it before it fails, ours stays as it is.
+            changed = hook(copy.deepcopy(event))
+            return None if changed is None else self._redacted(changed_event(changed, event))
+        except (Exception, SystemExit):  # its own failure: the event as it was is safe to send
             self._stats.note("hook_failed")
             return event
 
@@ -89,25 +79,6 @@ class EventMaker:
 def encode(value: Any) -> bytes:
     """Write plain values as JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
-def _plain(content: Event, context: dict[str, Any]) -> Event:
-    plain = Plain()
-    event = dict(content)
-    for name in _TEXTS:
-        value = event.get(name)
-        if value is not None:
-            event[name] = plain.text(str(value), 2_000)
-    if "message" in event:
-        event["message"] = plain.text(event["message"])
-    if "exception" in event:
-        event["exception"] = Plain(_HOOK_DEPTH).value(event["exception"])
-    if "statement" in event:
-        event["statement"] = plain.text(event["statement"])
-    event["extra_data"] = {**context, **plain.value(event["extra_data"])}
-    if plain.is_cut:
-        event["extra_data"]["_truncated"] = True
-    return event
 
 
 def _iso(at: float) -> str:

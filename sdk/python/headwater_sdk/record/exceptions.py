@@ -5,12 +5,13 @@ from traceback import walk_tb
 from types import TracebackType
 from typing import Any
 
+from headwater_sdk.record.database import cut_parameters, first_line, is_from_database
+
 _FRAMES = 50
 _WALKED = 1_000
 _CAUSES = 5
 _VALUE_LENGTH = 8_192
 _TYPE_LENGTH = 500
-_PARAMETERS = "[parameters: "
 _SEEN = "__headwater_captured__"
 
 
@@ -25,11 +26,11 @@ def describe_exception(error: BaseException) -> dict[str, Any]:
         if len(described) > _CAUSES:
             break
         # What the database said below a failed statement may quote the row.
-        from_database = from_database or hasattr(one, "statement")
+        from_database = from_database or is_from_database(one)
         described.append(
             {
                 "type": type_name(one),
-                "value": _message(one, from_database),
+                "value": message_of(one, from_database=from_database),
                 "stacktrace": _stack(one.__traceback__),
             }
         )
@@ -59,24 +60,17 @@ def is_captured(error: BaseException) -> bool:
     return getattr(error, _SEEN, False) is True
 
 
-def cut_parameters(text: str) -> str:
-    """Return a text without the parameters that SQLAlchemy's errors print."""
-    start = text.find(_PARAMETERS)
-    while start >= 0:
-        end = text.find("\n(Background on this error", start)
-        text = text[:start].rstrip() + (text[end:] if end >= 0 else "")
-        start = text.find(_PARAMETERS)
-    return text
-
-
-def _message(error: BaseException, from_database: bool) -> str:
+def message_of(error: BaseException, *, from_database: bool = False) -> str:
+    """Return what an exception says, without the values of a statement; never raises."""
     try:
-        text = cut_parameters(str(error))
+        text = str(error)[: _VALUE_LENGTH + 1]
+        if len(text) > _VALUE_LENGTH:
+            text = f"{text[:_VALUE_LENGTH]}…"
+        if from_database or is_from_database(error):
+            return first_line(text)
+        return cut_parameters(text)
     except Exception:  # its own `__str__`
         return "[Unreadable]"
-    if from_database:
-        text = text.partition("\n")[0]
-    return text if len(text) <= _VALUE_LENGTH else f"{text[:_VALUE_LENGTH]}…"
 
 
 def _stack(trace: TracebackType | None) -> list[dict[str, Any]]:

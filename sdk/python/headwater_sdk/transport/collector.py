@@ -1,6 +1,8 @@
 """Makes events of what was captured, and batches of events."""
 
 import threading
+from collections import deque
+from collections.abc import Callable
 
 from headwater_sdk.clock import Clock
 from headwater_sdk.options import Settings
@@ -12,7 +14,9 @@ from headwater_sdk.transport.intake import Captured, Intake
 from headwater_sdk.transport.outbox import Outbox
 
 _BATCH_BYTES = 1 << 20
+_TAKE_COUNT = 100
 _SHORTEST_WAIT_S = 0.001
+_CLOSE_WITHIN_S = 0.1
 SEVERE = frozenset({"ERROR", "CRITICAL"})
 
 
@@ -35,6 +39,9 @@ class Collector:
         self._lock = threading.Lock()
         window_s = self._settings.dedupe_within.total_seconds()
         self._dedupe = Dedupe(window_s, self._clock.monotonic)
+        self._is_wanted = False
+        """Somebody who flushes waits for the lock."""
+        self._waiting: deque[Captured] = deque()
         self._events: list[bytes] = []
         self._bytes = 0
         self._at = 0.0
@@ -46,30 +53,83 @@ class Collector:
 
         Blocks for the writing of a file at the most; never raises for an event's fault.
         """
+        if self._is_wanted:
+            return _SHORTEST_WAIT_S
         with self._lock:
-            self._take()
-            self._summarise(all_of_them=False)
-            now = self._clock.monotonic()
-            if self._events and (self._is_severe or now >= self._due):
-                self._cut()
-            waits = [self._due] if self._events else []
-            if (end := self._dedupe.next_end()) is not None:
-                waits.append(end)
-            # Only for an open batch it comes back soon enough for whatever is captured next.
-            if self._intake.await_more(comes_back=bool(self._events)) and not self._events:
-                return 0.0
-            return max(_SHORTEST_WAIT_S, min(waits) - now) if waits else None
+            wait_s = self._turn()
+        self._outbox.problems.tell()
+        return wait_s
 
-    def finish(self) -> None:
-        """Close the open batch, with all that is captured by now."""
-        with self._lock:
-            self._take()
-            self._summarise(all_of_them=True)
+    def _turn(self) -> float | None:
+        if not self._take(lambda: self._is_wanted):
+            return _SHORTEST_WAIT_S
+        self._summarise(all_of_them=False)
+        now = self._clock.monotonic()
+        if self._events and (self._is_severe or now >= self._due):
             self._cut()
+        waits = [self._due] if self._events else []
+        if (end := self._dedupe.next_end()) is not None:
+            waits.append(end)
+        # Only for an open batch it comes back soon enough for whatever is captured next.
+        if self._intake.await_more(comes_back=bool(self._events)) and not self._events:
+            return 0.0
+        return max(_SHORTEST_WAIT_S, min(waits) - now) if waits else None
 
-    def _take(self) -> None:
-        for item in self._intake.take():
-            self._add(item)
+    def finish(self, until: float | None = None) -> bool:
+        """Close the open batch, with what is captured by now; tell whether that is all of it.
+
+        Ends with the event that is at work when the monotonic clock shows `until`.
+        """
+        clock = self._clock.monotonic
+        if not self._acquire(-1 if until is None else max(0.0, until - clock())):
+            return False
+        try:
+            is_all = self._take(lambda: until is not None and clock() > until)
+            if is_all:
+                self._summarise(all_of_them=True)
+            self._cut()
+        finally:
+            self._lock.release()
+        self._outbox.problems.tell()
+        return is_all
+
+    def close(self) -> None:
+        """Close the open batch; what is no event yet is lost and counted."""
+        is_ours = self._acquire(_CLOSE_WITHIN_S)
+        try:
+            lost = self._intake.take(self._intake.count())
+            self._stats.drop("queued", "closed", len(lost))
+            if is_ours:
+                self._stats.drop("queued", "closed", len(self._waiting))
+                self._waiting.clear()
+                self._summarise(all_of_them=True)
+                self._cut()
+        finally:
+            if is_ours:
+                self._lock.release()
+
+    def _acquire(self, within_s: float) -> bool:
+        self._is_wanted = True
+        try:
+            return self._lock.acquire(timeout=within_s)
+        finally:
+            self._is_wanted = False
+
+    def _take(self, is_over: Callable[[], bool]) -> bool:
+        """Work on what is captured by now; tell whether that is done, for it ends when it is over.
+
+        It works on one event in any case.
+        """
+        count = len(self._waiting) + self._intake.count()
+        for number in range(count):
+            if number and is_over():
+                return False
+            if not self._waiting:
+                self._waiting += self._intake.take(_TAKE_COUNT)
+            if not self._waiting:
+                break  # another took them: at the fork of a process
+            self._add(self._waiting.popleft())
+        return True
 
     def _add(self, item: Captured) -> None:
         self._summarise(all_of_them=False)  # a window that is over takes no more

@@ -52,11 +52,16 @@ class Intake:
         if is_first or is_severe or count + 1 == self._wake_count:
             self.news.set()
 
-    def take(self) -> list[Captured]:
-        """Return all that waits; it stays counted as queued."""
+    def take(self, most: int) -> list[Captured]:
+        """Return what waits longest; it stays counted as queued."""
         with self._stats.lock:
-            items, self._items, self._bytes = list(self._items), deque(), 0
+            items = [self._items.popleft() for _ in range(min(most, len(self._items)))]
+            self._bytes -= sum(item.size for item in items)
         return items
+
+    def count(self) -> int:
+        """Return how many wait."""
+        return len(self._items)
 
     def await_more(self, *, comes_back: bool) -> bool:
         """Say whether somebody takes again in time without being woken; tell whether some wait.

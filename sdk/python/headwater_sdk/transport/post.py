@@ -1,6 +1,7 @@
 """One attempt to hand a batch to the gateway."""
 
 import gzip
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +14,8 @@ from headwater_sdk.options import Settings
 
 _GZIP_FROM_BYTES = 1_024
 _LONGEST_WAIT_S = 3_600.0
+_SHORTEST_S = 0.001
+_LARGEST_ANSWER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,11 @@ class Answer:
 class Post(Protocol):
     """Makes one attempt."""
 
-    def __call__(self, body: bytes) -> Answer:
-        """Return the answer; may block for as long as an answer may take, never raises."""
+    def __call__(self, body: bytes, within_s: float | None = None) -> Answer:
+        """Return the answer; never raises.
+
+        May block for as long as an answer may take, or for `within_s` where that is less.
+        """
         ...
 
     def reset(self) -> None:
@@ -41,6 +47,24 @@ class Post(Protocol):
     def close(self) -> None:
         """Close connections."""
         ...
+
+
+class Remaining(dict[str, float]):
+    """Timeouts as httpx has them; for each step of a request what is left of one time for all."""
+
+    def __init__(self, clock: Clock, within_s: float) -> None:
+        super().__init__()
+        self._clock = clock
+        self._until = clock.monotonic() + within_s
+
+    def get(self, _: str, __: object = None) -> float:
+        """Return how many seconds a step may take that begins now."""
+        return max(_SHORTEST_S, self._until - self._clock.monotonic())
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether nothing is left."""
+        return self._clock.monotonic() > self._until
 
 
 class HttpPost:
@@ -61,8 +85,10 @@ class HttpPost:
             self._client.close()
             self._client = None
 
-    def __call__(self, body: bytes) -> Answer:
+    def __call__(self, body: bytes, within_s: float | None = None) -> Answer:
         """Post the body; the time of sending travels beside it, for the bytes stay the same."""
+        longest_s = self._settings.answer_within.total_seconds()
+        left = Remaining(self._clock, longest_s if within_s is None else min(longest_s, within_s))
         headers = {
             "Authorization": f"Bearer {self._settings.key}",
             "Content-Type": "application/json",
@@ -72,19 +98,24 @@ class HttpPost:
             body = gzip.compress(body, compresslevel=4, mtime=0)
             headers["Content-Encoding"] = "gzip"
         try:
-            answer = self._open().post(self._settings.url, content=body, headers=headers)
-            return Answer(
-                answer.status_code,
-                min(_LONGEST_WAIT_S, self._wait_of(answer)),
-                _rejected_count(answer),
-            )
+            with self._open().stream(
+                "POST",
+                self._settings.url,
+                content=body,
+                headers=headers,
+                extensions={"timeout": left},
+            ) as answer:
+                return Answer(
+                    answer.status_code,
+                    min(_LONGEST_WAIT_S, self._wait_of(answer)),
+                    _rejected_count(_read(answer, left)) if answer.is_success else 0,
+                )
         except Exception:  # no connection, no answer in time, an address that is none
             return Answer(0)
 
     def _open(self) -> httpx.Client:
         if self._client is None:
-            timeout = self._settings.answer_within.total_seconds()
-            self._client = httpx.Client(timeout=timeout, follow_redirects=False)
+            self._client = httpx.Client(follow_redirects=False)
         return self._client
 
     def _wait_of(self, answer: httpx.Response) -> float:
@@ -99,10 +130,20 @@ class HttpPost:
         return max(0.0, aware.timestamp() - self._clock.now())
 
 
-def _rejected_count(answer: httpx.Response) -> int:
-    if not answer.is_success:
-        return 0
+def _read(answer: httpx.Response, left: Remaining) -> bytes:
+    """Return the body, nothing of one that is no gateway's; raises TimeoutError."""
+    body = b""
+    for piece in answer.iter_bytes():
+        body += piece
+        if left.is_over:
+            raise TimeoutError
+        if len(body) > _LARGEST_ANSWER_BYTES:
+            return b""
+    return body
+
+
+def _rejected_count(body: bytes) -> int:
     try:
-        return len(answer.json()["rejected"])
+        return len(json.loads(body)["rejected"])
     except (ValueError, KeyError, TypeError):
         return 0

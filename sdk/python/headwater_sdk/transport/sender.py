@@ -12,6 +12,8 @@ from headwater_sdk.transport.post import Answer, Post
 _LONGEST_BACKOFF_S = 30.0
 _REFUSED_S = 300.0
 _ADOPT_EVERY_S = 30.0
+_ACCEPTED = 202
+"""Another success is somebody else's: the page of a proxy, of a login."""
 _AGAIN = frozenset({0, 408, 425, 429})
 _UNREADABLE = frozenset({400, 415, 422})
 
@@ -35,23 +37,28 @@ class Sender:
         self._resume_at = 0.0
         self._is_told = False
         self._is_refused = False
+        self._is_odd = False
         self._adopt_at = self._clock.monotonic()
 
-    @property
-    def is_told_to_wait(self) -> bool:
-        """Say whether the gateway asked for patience that is not over."""
-        return self._is_told and self._resume_at > self._clock.monotonic()
+    def is_patient_beyond(self, until: float) -> bool:
+        """Say whether the gateway asked for more patience than until then."""
+        return self._is_told and self._resume_at > until
 
     def hurry(self) -> None:
         """Try again now, unless the gateway asked for patience."""
         if not self._is_told:
             self._resume_at = 0.0
 
-    def turn(self) -> float | None:
+    def turn(self, within_s: float | None = None) -> float | None:
         """Make the next attempt if it is due; return in how many seconds there is more to do.
 
-        Blocks for as long as one answer may take.
+        Blocks for as long as one answer may take, or for so long.
         """
+        wait_s = self._turn(within_s)
+        self._outbox.problems.tell()
+        return wait_s
+
+    def _turn(self, within_s: float | None) -> float | None:
         now = self._clock.monotonic()
         if self._settings.spool is not None and now >= self._adopt_at:
             self._adopt_at = now + _ADOPT_EVERY_S
@@ -61,10 +68,10 @@ class Sender:
         batch = self._outbox.next()
         if batch is None:
             return self._adopt_at - now if self._settings.spool is not None else None
-        self._attempt(batch)
+        self._attempt(batch, within_s)
         return 0.0
 
-    def _attempt(self, batch: Batch) -> None:
+    def _attempt(self, batch: Batch, within_s: float | None) -> None:
         if self._clock.now() - batch.at > self._settings.max_age.total_seconds():
             self._outbox.drop(batch, "expired")
             return
@@ -72,15 +79,19 @@ class Sender:
         if body is None:
             self._outbox.drop(batch, "unreadable")
             return
-        self._settle(batch, body, self._post(body))
+        self._settle(batch, body, self._post(body, within_s))
 
     def _settle(self, batch: Batch, body: bytes, answer: Answer) -> None:
         status = answer.status
-        if 200 <= status < 300:
+        is_odd = 200 <= status < 300 and status != _ACCEPTED
+        if is_odd and not self._is_odd:
+            self._outbox.problems.note(Problem("unexpected", status))
+        self._is_odd = is_odd
+        if status == _ACCEPTED:
             self._outbox.deliver(batch, answer.rejected_count)
             self._is_refused = self._is_told = False
             self._resume_at = 0.0
-        elif status in _AGAIN or status >= 500:
+        elif is_odd or status in _AGAIN or status >= 500:
             self._stats.note("retried")
             batch.attempts += 1
             most = min(_LONGEST_BACKOFF_S, 2.0 ** (min(batch.attempts, 10) - 1))
@@ -94,12 +105,12 @@ class Sender:
                 self._outbox.drop(batch, "too_large")
         elif status in _UNREADABLE:
             self._outbox.drop(batch, "refused")
-            self._outbox.tell(Problem("refused", status, batch.count))
+            self._outbox.problems.note(Problem("refused", status, batch.count))
         else:
             # The key or the address is wrong: what we have is kept until somebody mends it.
             self._rest(_REFUSED_S, is_told=True)
             if not self._is_refused:
-                self._outbox.tell(Problem("unauthorized", status))
+                self._outbox.problems.note(Problem("unauthorized", status))
             self._is_refused = True
 
     def _rest(self, seconds: float, *, is_told: bool) -> None:

@@ -43,13 +43,19 @@ class Spool:
         """
         if batch.body is None:
             raise OSError("a batch without its bytes")
-        own = self._open()
         name = f"{int(batch.at * 1000):013d}.{batch.id}.{batch.count}.{batch.is_severe:d}.json"
+        try:
+            return self._write(self._open(), name, batch.body)
+        except FileNotFoundError:  # somebody cleared the folder away, lock and all
+            self._lose_own()
+            return self._write(self._open(), name, batch.body)
+
+    def _write(self, own: Path, name: str, body: bytes) -> Path:
         passing, path = own / f"{name}.part", own / name
         descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE_FILE)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(batch.body)
+                file.write(body)
             passing.rename(path)
         except OSError:
             with contextlib.suppress(OSError):
@@ -115,14 +121,22 @@ class Spool:
         if self._own is None:
             name = uuid7(int(self._clock.now() * 1000))
             new, own = self._folder / f"{_NEW}{name}", self._folder / name
+            if fcntl is None:
+                raise OSError("no locks on this system")
             new.mkdir(_PRIVATE_FOLDER, parents=True)
             lock = _try_lock(new / _LOCK)
-            if lock is None:
-                raise OSError("the lock of a new folder is taken")
+            if lock is None:  # a file system without locks
+                _remove_folder(new)
+                raise OSError("a new folder cannot be locked")
             new.rename(own)  # only now others see it, and its lock is held
             self._locks[own] = lock
             self._own = own
         return self._own
+
+    def _lose_own(self) -> None:
+        if self._own is not None and (lock := self._locks.pop(self._own, None)) is not None:
+            os.close(lock)
+        self._own = None
 
     def _owners(self) -> list[Path]:
         try:
@@ -138,11 +152,7 @@ class Spool:
 
     def _clear(self, owner: Path) -> None:
         lock = self._locks.pop(owner)
-        with contextlib.suppress(OSError):
-            for path in _files(owner):
-                path.unlink()  # parts of what was never whole
-            (owner / _LOCK).unlink()
-            owner.rmdir()
+        _remove_folder(owner)
         os.close(lock)
 
 
@@ -160,6 +170,14 @@ def _try_lock(path: Path) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
+
+
+def _remove_folder(owner: Path) -> None:
+    with contextlib.suppress(OSError):
+        for path in _files(owner):
+            path.unlink()  # parts of what was never whole
+        (owner / _LOCK).unlink()
+        owner.rmdir()
 
 
 def _files(owner: Path) -> list[Path]:
