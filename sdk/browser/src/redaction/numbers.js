@@ -3,7 +3,7 @@ import { CARDS } from "./rules.js";
 /** @typedef {[start: number, end: number]} Span */
 
 const ACCOUNT = /[A-Z\d]{1,34}(?: [A-Z\d]{1,34}(?![\w-]|\.\d)){0,15}/y;
-const GROUPS = /\d{13,19}|\d{2,7}(?:([ -])\d{2,7}(?:\1\d{2,7}){0,8})?/y;
+const GROUP = /(\d+)([ -]?)/y;
 
 /** @param {string} text @param {number} start @param {number} end whether the number goes on */
 export const touches = (text, start, end) =>
@@ -11,7 +11,7 @@ export const touches = (text, start, end) =>
   /^(?:[.-]\d|[a-z\d])/i.test(text.slice(end, end + 2));
 
 /**
- * Whether digits are a card number: the check digit (Luhn), a known beginning, its length.
+ * Whether digits are a card number: a known beginning, its length, the check digit (Luhn).
  *
  * @param {string} digits
  */
@@ -31,20 +31,27 @@ export function isCard(digits) {
  * @returns {Span}
  */
 export function numberSpan(text, start) {
-  GROUPS.lastIndex = start;
-  const [all, separator] = GROUPS.exec(text) || [""];
-  // Behind a dash it is inside a UUID.
-  const isInside = separator + text[start - 1] === "--";
-  for (let run = all.slice(0, 28); run[10]; run = run.slice(0, run.lastIndexOf(separator))) {
-    const end = start + run.length;
-    if (
-      (/^\d{3}-\d\d-\d{4}$/.test(run) || (!isInside && isCard(run.replace(/\D/g, "")))) &&
-      !touches(text, start, end)
-    )
-      return [start, end];
+  let digits = "";
+  let first = "";
+  let next = start;
+  let stop = start;
+  let match;
+  for (GROUP.lastIndex = start; (match = GROUP.exec(text));) {
+    const [, group, separator] = match;
+    const end = match.index + group.length;
+    const isOne = !digits && group.length > 12;
+    digits += group;
+    if (!first) [first, next] = [separator, end];
+    if (group.length < 2 || (group.length > 7 && !isOne) || digits.length > 19) break;
+    // Behind a dash it is inside a UUID.
+    const isInside = first + text[start - 1] === "--";
+    const isFound =
+      (end - start === 11 && /^\d{3}-\d\d-\d{4}$/.test(text.slice(start, end))) ||
+      (!isInside && isCard(digits));
+    if (isFound && !touches(text, start, end)) stop = end;
+    if (isOne || !separator || separator !== first) break;
   }
-  const next = start + all.search(/\D|$/);
-  return [next, next];
+  return stop > start ? [start, stop] : [next, next];
 }
 
 /**
