@@ -5,10 +5,9 @@ import { isCard } from "./numbers.js";
 import { MARK } from "./rules.js";
 import { createTexts } from "./texts.js";
 
-const MAX_DEPTH = 200;
 const JSON_LEVELS = 2;
 const NAME = /^\S{1,64}$/;
-const FLAG = /^--?\S{1,62}$/;
+const FLAG = /^--?[\w.\-[\]]{1,62}$/;
 
 /**
  * Return the function that takes the secrets out of decoded JSON: names first, then every text,
@@ -37,19 +36,19 @@ export function createRedaction(options, onHit = () => {}) {
     return builtIn(text);
   };
 
-  /** @param {any} value @param {number} levels of JSON in texts @param {number} [depth] @param {number} [verdict] @returns {any} */
-  const walk = (value, levels, depth = 0, verdict = 0) => {
+  /** @param {any} value @param {number} levels of JSON in texts @param {number} [verdict] @returns {any} */
+  const walk = (value, levels, verdict = 0) => {
     const isText = typeof value === "string";
     const isTree = value && typeof value === "object";
     const isEmpty = value == null || value === "" || (isTree && !Object.keys(value).length);
     if (
       (!isEmpty && value !== mark && verdict && !(verdict === MASK_TEXT && isScalar(value))) ||
-      (Number.isInteger(value) && isCard(`${Math.abs(value)}`)) ||
-      (isTree && depth > MAX_DEPTH)
+      (Number.isInteger(value) && isCard(`${Math.abs(value)}`))
     )
       return hide();
     if (isText) {
-      // What only a reader of the JSON sees, then the text as it stands.
+      // What only a reader of the JSON sees, then the text as it stands. Values are bounded in depth
+      // before they come here; JSON that is too deep to be walked counts as none.
       try {
         if (levels && /^\s*[{[]/.test(value)) {
           const before = hits;
@@ -69,8 +68,8 @@ export function createRedaction(options, onHit = () => {}) {
       const isPair = value.length === 2;
       return value.map((item, at) => {
         const before = value[at - 1];
-        const isNamed = fits(before, isPair ? NAME : FLAG) && (isPair || !fits(item, FLAG));
-        return walk(item, levels, depth + 1, isNamed ? verdictOf(before) : 0);
+        const isNamed = fits(before, NAME) && (isPair || (before[0] === "-" && !fits(item, FLAG)));
+        return walk(item, levels, isNamed ? verdictOf(before) : 0);
       });
     }
     // A pair such as {"name": "Authorization", "value": ...}
@@ -81,7 +80,6 @@ export function createRedaction(options, onHit = () => {}) {
       result[name] = walk(
         value[key],
         levels,
-        depth + 1,
         Math.max(
           verdictOf(key),
           verdictOf(name),
