@@ -9,6 +9,9 @@ const JSON_LEVELS = 2;
 const NAME = /^\S{1,64}$/;
 const FLAG = /^--?[\w.\-[\]]{1,62}$/;
 
+/** @param {unknown} text @param {RegExp} form @returns {text is string} */
+const fits = (text, form) => typeof text === "string" && form.test(text);
+
 /**
  * Return the function that takes the secrets out of decoded JSON: names first, then every text,
  * then the JSON inside texts.
@@ -61,15 +64,16 @@ export function createRedaction(options, onHit = () => {}) {
       return redactText(value);
     }
     if (!isTree) return value;
-    /** @param {unknown} text @param {RegExp} form @returns {text is string} */
-    const fits = (text, form) => typeof text === "string" && form.test(text);
     if (Array.isArray(value)) {
       // `--password` announces what comes next, and so does the name of a pair.
       const isPair = value.length === 2;
-      return value.map((item, at) => {
-        const before = value[at - 1];
-        const isNamed = fits(before, NAME) && (isPair || (before[0] === "-" && !fits(item, FLAG)));
-        return walk(item, levels, isNamed ? verdictOf(before) : 0);
+      let next = 0;
+      return value.map((item) => {
+        const after = walk(item, levels, isPair || !fits(item, FLAG) ? next : 0);
+        const isNaming =
+          typeof item === "string" && fits(after, NAME) && (isPair || after[0] === "-");
+        next = isNaming ? Math.max(verdictOf(item), verdictOf(after)) : 0;
+        return after;
       });
     }
     // A pair such as {"name": "Authorization", "value": ...}
