@@ -153,16 +153,23 @@ class LogExportStore:
         count = 0
         async with reader(self._engine) as connection, connection.driver.transaction():
             cursor = await connection.driver.cursor(reading.text, *reading.values)
-            while rows := await cursor.fetch(_FETCH_ROWS):
-                items = [read(row) for row in rows]
-                made = write(items)
-                progress.written.append(made)
-                progress.written_bytes += len(made)
-                progress.row_count += len(items)
-                progress.place = Place(items[-1].created_at, items[-1].id)
-                count += len(items)
-                if progress.written_bytes >= _PAGE_BYTES:
-                    return False
+            fetching = asyncio.ensure_future(cursor.fetch(_FETCH_ROWS))
+            try:
+                while rows := await fetching:
+                    fetching = asyncio.ensure_future(cursor.fetch(_FETCH_ROWS))
+                    await asyncio.sleep(0)  # it is asked for now: the server reads while we write
+                    items = [read(row) for row in rows]
+                    made = write(items)
+                    progress.written.append(made)
+                    progress.written_bytes += len(made)
+                    progress.row_count += len(items)
+                    progress.place = Place(items[-1].created_at, items[-1].id)
+                    count += len(items)
+                    if progress.written_bytes >= _PAGE_BYTES:
+                        return False
+            finally:
+                # the connection takes no end of the transaction while it fetches
+                await asyncio.gather(fetching, return_exceptions=True)
         return count < _PAGE_ROWS
 
     async def _at_most(self, bounds: Window) -> int:
