@@ -42,10 +42,8 @@ async function make({ entry, format, globalName }) {
     compress: {
       passes: 4,
       keep_fargs: false,
+      // Nothing that assumes more of the code than the language does: `pure_getters` broke the outbox.
       unsafe_arrows: true,
-      unsafe_comps: true,
-      pure_getters: true,
-      conditionals: false,
       hoist_funs: true,
     },
     mangle: { properties: { regex: INTERNAL } },
