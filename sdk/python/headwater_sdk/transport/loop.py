@@ -22,6 +22,7 @@ class Loop:
         self._turn = turn
         self._died = died
         self._is_over = False
+        self._has_ended = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -33,8 +34,8 @@ class Loop:
 
     @property
     def is_alive(self) -> bool:
-        """Say whether the thread runs."""
-        return self._thread.is_alive()
+        """Say whether the thread runs, and does not just die."""
+        return self._thread.is_alive() and not self._has_ended
 
     @property
     def is_current(self) -> bool:
@@ -54,6 +55,7 @@ class Loop:
             with guard:
                 self._turn_until_over()
         finally:
+            self._has_ended = True
             if not self._is_over:
                 self._died()
 
