@@ -189,6 +189,8 @@ def test_a_thread_that_ended_is_started_again(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(client._pipeline.collector, "turn", end)
     client.log("ERROR", "first")
+    dead = client._pipeline._collecting
+    assert dead is not None
     assert ended.wait(LONG_S)
     monkeypatch.setattr(client._pipeline.collector, "turn", turn)
     for _ in range(1_000):
@@ -198,6 +200,7 @@ def test_a_thread_that_ended_is_started_again(monkeypatch: pytest.MonkeyPatch) -
             break
         threading.Event().wait(0.01)
     assert came(gateway, 2)
+    assert dead.stop(LONG_S)
     client.close(0)
 
 
