@@ -6,6 +6,7 @@ Every figure is a median of interleaved rounds, or a ratio to a bound measured i
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -181,6 +182,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one round of few events, not kept")
     parser.add_argument("--results", type=Path, default=_RESULTS, help="folder of the results")
     options = parser.parse_args()
+    # a bench that is ended stops its servers, as on Ctrl-C, also behind a shell that ignores that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     with tempfile.TemporaryDirectory() as passing:
         results = Path(passing) if options.quick else options.results
         rounds, events = (1, 40_000) if options.quick else (options.rounds, options.events)
