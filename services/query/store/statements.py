@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import asyncpg
@@ -70,6 +71,12 @@ def compiled(statement: Select[*tuple[Any, ...]]) -> Statement:
         tuple(state.parameters[name] for name in names),
         {name: place for place, name in enumerate(names)},
     )
+
+
+@cache
+def compiled_once(statement: Select[*tuple[Any, ...]]) -> Statement:
+    """Compile a statement that is there as long as the process: its module's own."""
+    return compiled(statement)
 
 
 class Reader:
