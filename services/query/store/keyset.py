@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
@@ -173,6 +174,14 @@ class KeysetStatements:
         keys = (columns.created_at, columns.id)
         is_older = self._direction == "older"
         return statement.order_by(*(key.desc() if is_older else key.asc() for key in keys))
+
+
+@lru_cache(maxsize=256)
+def keyset_statements(
+    kind: Kind, condition: Condition, scope: Scope, direction: Direction
+) -> KeysetStatements:
+    """Return the statements of a search; one that is asked again, or goes on, finds them made."""
+    return KeysetStatements(kind, condition, scope, direction)
 
 
 def _fence(statement: Select[Any]) -> Subquery:
