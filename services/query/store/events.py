@@ -15,7 +15,7 @@ from services.query.domain.conditions import ALWAYS, Condition
 from services.query.domain.pages import PageAsk
 from services.query.domain.scope import Scope
 from services.query.domain.windows import MOST_SLICES
-from services.query.store.keyset import Reading, keyset_statements, page_bounds
+from services.query.store.keyset import KeysetStatements, Reading, page_bounds
 from services.query.store.kinds import Item, Kind
 from services.query.store.log_conditions import row_conditions
 from services.query.store.statements import compiled, reader
@@ -120,7 +120,7 @@ class _Reading:
     def __init__(self, kind: Kind, search: Search, scope: Scope, ask: PageAsk) -> None:
         self._read = kind.reader()
         self._ask = ask
-        self._statements = keyset_statements(kind, search.condition, scope, ask.direction)
+        self._statements = KeysetStatements(kind, search.condition, scope, ask.direction)
         self._found: list[Item] = []
         self._was_probed = False
         self.is_rare = self._statements.is_rare
