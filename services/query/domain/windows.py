@@ -68,6 +68,8 @@ class Windows(Iterator[Window]):
         self._sealed_count = 0
         self.is_rare = False
         """Whether few rows are to be expected, found by an index: sealed slices come in blocks."""
+        self.least_sealed = 1
+        """Sealed slices that a window has at the least, where there are so many."""
         self.is_partial = False
         """Whether only the nearest slices of the range are known, until `know` brings all."""
 
@@ -80,8 +82,11 @@ class Windows(Iterator[Window]):
         """Whether the next window may hold slices that are not known, or a block that needs all."""
         if not self.is_partial:
             return False
-        ahead = self._ahead[self._start : self._start + self._size]
-        return len(ahead) < self._size or (self.is_rare and self._slices[ahead[0]].is_sealed)
+        ahead = self._ahead[self._start :]
+        if not ahead:
+            return True
+        is_sealed = self._slices[ahead[0]].is_sealed
+        return len(ahead) < self._width(is_sealed=is_sealed) or (self.is_rare and is_sealed)
 
     def know(self, slices: Sequence[Window]) -> None:
         """Go on with all slices of the table, as they are by now.
@@ -105,13 +110,14 @@ class Windows(Iterator[Window]):
             raise StopIteration
         first = self._slices[self._ahead[self._start]]
         block = self._block() if self.is_rare and first.is_sealed else None
-        group = self._ahead[self._start : self._start + self._size] if block is None else block
+        width = self._width(is_sealed=first.is_sealed)
+        group = self._ahead[self._start : self._start + width] if block is None else block
         alike = next(
             (n for n, at in enumerate(group) if self._slices[at].is_sealed != first.is_sealed), None
         )
         group = group[:alike]
         self._start += len(group)
-        self._size = min(2 * self._size, MOST_SLICES)
+        self._size = min(2 * width, MOST_SLICES)
         if first.is_sealed:
             self._sealed_count += len(group)
         return Window(
@@ -121,6 +127,10 @@ class Windows(Iterator[Window]):
             sum(self._slices[at].row_count for at in group),
             self._block_bounds(group) if len(group) > MOST_SLICES else None,
         )
+
+    def _width(self, *, is_sealed: bool) -> int:
+        """Return how many slices the next window has, where it is no block."""
+        return max(self._size, self.least_sealed) if is_sealed else self._size
 
     def _within(self) -> list[int]:
         """Return the places of the slices that the range touches, in walking order."""

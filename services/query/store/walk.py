@@ -31,6 +31,8 @@ class Walk:
     budget: timedelta
     first_count: int = 1
     """Slices of the first window: one where a page is likely to fill there."""
+    least_sealed: int = 1
+    """Sealed slices of each window at the least: `Windows.least_sealed`."""
     is_rare: bool = False
     """Whether few rows are to be expected, all found by an index: `Windows.is_rare`."""
 
@@ -109,7 +111,7 @@ class SliceWalker:
             first_count=walk.first_count,
         )
         windows.is_partial = not walk.is_rare and len(slices) == MOST_SLICES
-        windows.is_rare = walk.is_rare
+        windows.is_rare, windows.least_sealed = walk.is_rare, walk.least_sealed
         return windows
 
 

@@ -218,6 +218,7 @@ def test_windows_of_the_nearest_slices_go_on_with_all_as_they_are_then(
     nearest = touched[-MOST_SLICES:] if newest_first else touched[:MOST_SLICES]
     windows = Windows(nearest, Window(lower, upper), EPOCH, newest_first=newest_first)
     windows.is_partial = len(nearest) == MOST_SLICES
+    windows.least_sealed = chance.choice((1, 4))
     made: list[Window] = []
     later = merged(known, chance)
     while True:
