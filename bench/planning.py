@@ -1,6 +1,5 @@
 """Planning: what the number of slices costs a search, and the first page."""
 
-import asyncio
 import random
 import statistics
 import time
@@ -8,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 import asyncpg
-import httpx
 
 from bench import stock
+from bench.asking import Asker
 from bench.figures import Figure
 from bench.house import House, open_house
 from bench.plans import all_plans
@@ -96,15 +95,12 @@ async def _planning(connection: asyncpg.Connection, now: datetime) -> dict[str, 
 
 
 async def _first_page(house: House) -> float:
-    url = f"http://127.0.0.1:{house.services['query'].port}/api/v1/logging/logs"
-    headers = {"authorization": f"Bearer {house.token}"}
+    asker = await Asker.connect(house.services["query"].port, house.token)
     times = []
-    async with httpx.AsyncClient(timeout=30) as client:
-        for number in range(_WARM_UP + _REPEATS):
-            began = time.perf_counter()
-            answer = await client.get(url, headers=headers)
-            answer.raise_for_status()
-            if number >= _WARM_UP:
-                times.append((time.perf_counter() - began) * 1e3)
-            await asyncio.sleep(0)
+    for number in range(_WARM_UP + _REPEATS):
+        began = time.perf_counter()
+        await asker.get("/api/v1/logging/logs")
+        if number >= _WARM_UP:
+            times.append((time.perf_counter() - began) * 1e3)
+    asker.close()
     return statistics.median(times)
