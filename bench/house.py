@@ -66,8 +66,11 @@ class House:
             "HEADWATER_LOG_LEVEL": "WARNING",
         }
 
-    async def start(self, name: str, module: str) -> Started:
+    async def start(self, name: str, module: str, database_url: str = "") -> Started:
         """Start `python -m module` on a socket of ours; return once it is ready."""
+        environment = self.environment()
+        if database_url:
+            environment["HEADWATER_DATABASE_URL"] = database_url
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         port = listener.getsockname()[1]
         child = Child(name, self.home / "run")
@@ -75,7 +78,7 @@ class House:
             Command(
                 (sys.executable, "-m", module),
                 log=self.home / f"{name}.log",
-                environment={**self.environment(), "HEADWATER_LISTEN_FD": str(listener.fileno())},
+                environment={**environment, "HEADWATER_LISTEN_FD": str(listener.fileno())},
                 inherited_fds=(listener.fileno(),),
             )
         )

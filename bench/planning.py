@@ -1,6 +1,5 @@
 """Planning: what the number of slices costs a search, and the first page."""
 
-import asyncio
 import random
 import statistics
 import time
@@ -8,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 import asyncpg
-import httpx
 
 from bench import stock
+from bench.asking import Asker
 from bench.figures import Figure
 from bench.house import House, open_house
 from bench.plans import all_plans
@@ -20,31 +19,40 @@ _COUNTS = (10, 200, 1_000)
 _ROWS_OF_SLICE = 200
 _PLANNING_MUST_MS = 5
 _PAGE_MUST = 1.2
-_REPEATS = 60
+_REPEATS = 300
 _WARM_UP = 10
 
 
 async def measure(home: Path) -> list[Figure]:
-    """Add slices, older ones each time, and ask the same of all of them."""
-    figures: list[Figure] = []
-    pages: dict[int, float] = {}
+    """Fill a database for each number of slices, and ask the same of all, one after another."""
     async with open_house(home, eager_indexes=True) as house:
         now, source = SystemClock().now(), random.Random(4)
         row_count = _ROWS_OF_SLICE * (_COUNTS[-1] - 1)
         parts = stock.spans(now, _COUNTS[-1], row_count, _ROWS_OF_SLICE)
-        await house.start("query", "services.query")
-        connection = await house.connect()
-        try:
-            done = 0
-            for count in _COUNTS:
-                await _add(connection, parts[len(parts) - count : len(parts) - done], source)
-                done = count
-                planning = await _planning(connection, now)
-                pages[count] = await _first_page(house)
-                figures += _figures(count, planning, pages)
-        finally:
-            await connection.close()
-    return figures
+        planning, ports = {}, {}
+        for count in _COUNTS:
+            url = await _copy(house, f"slices_{count}")
+            connection = await asyncpg.connect(url)
+            try:
+                await _add(connection, parts[-count:], source)
+                planning[count] = await _planning(connection, now)
+            finally:
+                await connection.close()
+            started = await house.start(f"query-{count}", "services.query", url)
+            ports[count] = started.port
+        pages = await _first_pages(house, ports)
+    return [figure for count in _COUNTS for figure in _figures(count, planning[count], pages)]
+
+
+async def _copy(house: House, name: str) -> str:
+    """Copy the empty database, with its user and token; return the copy's address."""
+    connection = await asyncpg.connect(house.postgres.url("postgres"))
+    try:
+        template = house.database_url.rpartition("/")[2]
+        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    finally:
+        await connection.close()
+    return house.postgres.url(name)
 
 
 def _figures(count: int, planning: dict[str, float], pages: dict[int, float]) -> list[Figure]:
@@ -95,16 +103,15 @@ async def _planning(connection: asyncpg.Connection, now: datetime) -> dict[str, 
     return {name: statistics.median(all_of[1:]) for name, all_of in times.items()}
 
 
-async def _first_page(house: House) -> float:
-    url = f"http://127.0.0.1:{house.services['query'].port}/api/v1/logging/logs"
-    headers = {"authorization": f"Bearer {house.token}"}
-    times = []
-    async with httpx.AsyncClient(timeout=30) as client:
-        for number in range(_WARM_UP + _REPEATS):
+async def _first_pages(house: House, ports: dict[int, int]) -> dict[int, float]:
+    """Return the median time of a page by number of slices; all are asked in turn."""
+    askers = {count: await Asker.connect(port, house.token) for count, port in ports.items()}
+    times: dict[int, list[float]] = {count: [] for count in ports}
+    for _ in range(_WARM_UP + _REPEATS):
+        for count, asker in askers.items():
             began = time.perf_counter()
-            answer = await client.get(url, headers=headers)
-            answer.raise_for_status()
-            if number >= _WARM_UP:
-                times.append((time.perf_counter() - began) * 1e3)
-            await asyncio.sleep(0)
-    return statistics.median(times)
+            await asker.get("/api/v1/logging/logs")
+            times[count].append((time.perf_counter() - began) * 1e3)
+    for asker in askers.values():
+        asker.close()
+    return {count: statistics.median(all_of[_WARM_UP:]) for count, all_of in times.items()}

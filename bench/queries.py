@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import httpx
 import msgspec
 
 from bench import stock
+from bench.asking import Asker
 from bench.figures import Figure
-from bench.house import House, open_house
+from bench.house import open_house
 from bench.report import Result
 from libs.common.clock import SettableClock, SystemClock
 from services.writer.domain.slicing import TARGET_ROW_COUNT
@@ -114,12 +114,12 @@ async def measure(home: Path, *, row_count: int) -> list[Figure]:
             await stock.summarise(connection)
             await connection.execute("ANALYZE")
             await house.start("query", "services.query")
-            searcher = Searcher(house, connection, parts[0].bounds.lower)
+            asker = await Asker.connect(house.services["query"].port, house.token)
+            searcher = Searcher(asker, connection, parts[0].bounds.lower)
             border = parts[-1].bounds.lower
-            async with httpx.AsyncClient(timeout=30) as client:
-                searcher.client = client
-                figures = await _all(searcher, sample, row_count, border, "sealed")
-                figures += await _all(searcher, sample, row_count, now, "hot")
+            figures = await _all(searcher, sample, row_count, border, "sealed")
+            figures += await _all(searcher, sample, row_count, now, "hot")
+            asker.close()
         finally:
             await connection.close()
     return figures
@@ -142,11 +142,8 @@ async def _fill(connection: asyncpg.Connection, parts: list[stock.Span]) -> list
 class Searcher:
     """Asks the same through the API and as one statement."""
 
-    client: httpx.AsyncClient
-
-    def __init__(self, house: House, connection: asyncpg.Connection, oldest: datetime) -> None:
-        self._url = f"http://127.0.0.1:{house.services['query'].port}/api/v1/logging/logs"
-        self._headers = {"authorization": f"Bearer {house.token}"}
+    def __init__(self, asker: Asker, connection: asyncpg.Connection, oldest: datetime) -> None:
+        self._asker = asker
         self._connection = connection
         self._oldest = oldest
 
@@ -157,10 +154,7 @@ class Searcher:
             parameters["from"] = (until - ask.since).isoformat()
         if cursor is not None:
             parameters["cursor"] = cursor
-        answer = await self.client.get(self._url, params=parameters, headers=self._headers)
-        answer.raise_for_status()
-        page: dict[str, Any] = answer.json()
-        return page
+        return await self._asker.get("/api/v1/logging/logs", parameters)
 
     async def sql(self, ask: Ask, until: datetime) -> int:
         """Return how many rows one statement finds."""

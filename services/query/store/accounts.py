@@ -14,7 +14,7 @@ from libs.common.access_keys import secret_matches
 from libs.common.db.accounts import record_audit
 from libs.common.db.tables import ApiToken, Session, User
 from services.query.domain.scope import Scope, scope_of
-from services.query.store.statements import compiled, reader
+from services.query.store.statements import compiled_once, reader
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,9 @@ class AccountStore:
     ) -> Identity | None:
         """Return whose session it is; with `sliding`, one past its half is prolonged by use."""
         async with reader(self._engine) as connection:
-            rows = await connection.fetch(compiled(_BY_COOKIE), token_hash=cookie_hash, now=now)
+            rows = await connection.fetch(
+                compiled_once(_BY_COOKIE), token_hash=cookie_hash, now=now
+            )
         if not rows:
             return None
         if sliding is not None and rows[0]["expires_at"] - now < sliding / 2:
@@ -131,7 +133,7 @@ class AccountStore:
     async def by_token(self, token_id: str, secret: str, now: datetime) -> Identity | None:
         """Return whose API token it is."""
         async with reader(self._engine) as connection:
-            rows = await connection.fetch(compiled(_BY_TOKEN), token_id=token_id)
+            rows = await connection.fetch(compiled_once(_BY_TOKEN), token_id=token_id)
         row = rows[0] if rows else None
         if row is None or not secret_matches(secret, row["secret_hash"]):
             return None

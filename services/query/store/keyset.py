@@ -1,13 +1,15 @@
 """Statements that read events in keyset order, as hot and as sealed slices are best asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
     DateTime,
+    FromClause,
     Integer,
     Select,
     Subquery,
@@ -24,7 +26,14 @@ from services.query.domain.pages import LOWEST_ID, Direction, PageAsk, Place
 from services.query.domain.scope import Scope
 from services.query.domain.windows import Window
 from services.query.store.kinds import Kind
-from services.query.store.log_conditions import has_indexed_contents, names_one, row_conditions
+from services.query.store.log_conditions import (
+    equal_names,
+    equal_values,
+    equalities,
+    has_indexed_contents,
+    names_one,
+    row_conditions,
+)
 from services.query.store.statements import Planning, Statement, compiled
 
 BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
@@ -36,6 +45,9 @@ _LEAST_PROBED = 1_000
 _PROBED_OF_ROOT = 20
 """Looking through p of n rows costs p x 0.5 us. If they do not fill a page of 100, at most 100 in p
 match, which the index finds at n x 100 / p x 2 us. Both cost the same at p = 20 x the root of n."""
+
+_MOST_KEPT, _MOST_KEPT_SUBJECTS = 200, 20
+"""Searches whose statements are kept: those may hold as much text as a request's head."""
 
 _Sql: TypeAlias = ColumnElement[bool]
 
@@ -58,8 +70,16 @@ class Reading:
     values: list[Any]
 
 
+_Form: TypeAlias = Callable[..., Select[Any]]
+_Forms: TypeAlias = dict[tuple[str, bool, bool], Statement]
+
+
 class KeysetStatements:
-    """Makes the statements of one search: each form is compiled once, whatever the window."""
+    """Makes the statements of one search: each form is compiled once, whatever the window.
+
+    They are kept: a search that is asked again, goes on, or differs only in the values that rows
+    have to equal, finds them made. To build and compile one takes as long as to run it.
+    """
 
     def __init__(
         self, kind: Kind, condition: Condition, scope: Scope, direction: Direction
@@ -69,8 +89,13 @@ class KeysetStatements:
         self._condition = condition
         self._scope = scope
         self._direction = direction
-        self._conditions = row_conditions(kind.table, condition, scope)
-        self._forms: dict[tuple[Callable[..., Select[Any]], bool, bool], Statement] = {}
+        equal = equal_values(kind.table, condition, scope)
+        self._equal = None if equal is None else tuple(equal)
+        self._given = equal_names(equal or {})
+        self._forms: _Forms = {}
+        if len(scope.subjects or ()) <= _MOST_KEPT_SUBJECTS:
+            asked = (condition, scope) if equal is None else self._equal
+            self._forms = _kept_forms(kind, direction, asked)
         self.is_indexed = has_indexed_contents(condition)
         """Whether sealed slices find the rows by what they contain."""
         self.has_bloom = names_one(condition, "trace_id", "user_id")
@@ -106,18 +131,19 @@ class KeysetStatements:
 
     def _made(
         self,
-        form: Callable[..., Select[Any]],
+        form: _Form,
         window: Window,
         place: Place | None,
         limit: int,
         probed: int = 0,
     ) -> Reading:
-        key = (form, place is not None, window.block is not None)
+        key = (form.__name__, place is not None, window.block is not None)
         statement = self._forms.get(key)
         if statement is None:
             made = form(has_place=key[1]) if window.block is None else self._once(has_place=key[1])
             statement = self._forms[key] = compiled(made)
-        given = {"lower": window.lower, "upper": window.upper, "limit": limit, "probed": probed}
+        given: dict[str, Any] = {"lower": window.lower, "upper": window.upper}
+        given |= {"limit": limit, "probed": probed, **self._given}
         if place is not None:
             given |= {"place_at": place.created_at, "place_id": place.id}
         text = statement.text
@@ -148,18 +174,24 @@ class KeysetStatements:
 
     def _count(self, *, has_place: bool) -> Select[Any]:
         within = self._within(self._table.c, has_place=has_place)
-        return select(func.count()).select_from(self._table).where(*self._conditions, *within)
+        conditions = self._conditions(self._table)
+        return select(func.count()).select_from(self._table).where(*conditions, *within)
 
     def _probe(self, *, has_place: bool) -> Select[Any]:
         within = self._within(self._table.c, has_place=has_place)
         nearest = self._ordered(select(self._table).where(*within), self._table.c)
         probed = nearest.limit(_PROBED).subquery()
-        conditions = row_conditions(probed, self._condition, self._scope)
-        found = select(*self._kind.columns(probed)).where(*conditions)
+        found = select(*self._kind.columns(probed)).where(*self._conditions(probed))
         return self._ordered(found, probed.c).limit(_LIMIT)
 
     def _inner(self, within: list[_Sql]) -> Select[Any]:
-        return select(*self._kind.columns(self._table)).where(*self._conditions, *within)
+        conditions = self._conditions(self._table)
+        return select(*self._kind.columns(self._table)).where(*conditions, *within)
+
+    def _conditions(self, rows: FromClause) -> list[_Sql]:
+        if self._equal is None:
+            return row_conditions(rows, self._condition, self._scope)
+        return equalities(rows, self._equal)
 
     def _within(self, columns: Any, *, has_place: bool) -> list[_Sql]:
         made: list[_Sql] = [columns.created_at >= _LOWER, columns.created_at < _UPPER]
@@ -173,6 +205,12 @@ class KeysetStatements:
         keys = (columns.created_at, columns.id)
         is_older = self._direction == "older"
         return statement.order_by(*(key.desc() if is_older else key.asc() for key in keys))
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def _kept_forms(_kind: Kind, _direction: Direction, _asked: Hashable) -> _Forms:
+    """Return the forms that were made of such a search so far, to be added to."""
+    return {}
 
 
 def _fence(statement: Select[Any]) -> Subquery:

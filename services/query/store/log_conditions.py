@@ -1,7 +1,7 @@
 """Conditions as SQL on the events' tables: values are always parameters, columns never input."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -9,6 +9,7 @@ from sqlalchemy import (
     FromClause,
     Text,
     and_,
+    bindparam,
     cast,
     false,
     func,
@@ -50,6 +51,34 @@ Sql = ColumnElement[bool]
 def row_conditions(table: FromClause, condition: Condition, scope: Scope) -> list[Sql]:
     """Return what a row must satisfy, but for the bounds of time."""
     return [_sql(table, part) for part in conjuncts(AllOf((within(scope), condition)))]
+
+
+def equal_values(table: FromClause, condition: Condition, scope: Scope) -> dict[str, Value] | None:
+    """Return what some columns have to equal, by column; None where more is asked of a row."""
+    if scope.subjects is not None:
+        return None
+    made: dict[str, Value] = {}
+    for part in conjuncts(condition):
+        if not isinstance(part, OneOf) or len(part.values) != 1 or part.column in made:
+            return None
+        if part.column not in table.c:
+            return None
+        made[part.column] = part.values[0]
+    return made
+
+
+def equal_names(equal: Mapping[str, Value]) -> dict[str, Value]:
+    """Return these values by the names that `equalities` has for them."""
+    return {f"is_{column}": value for column, value in equal.items()}
+
+
+def equalities(table: FromClause, columns: Iterable[str]) -> list[Sql]:
+    """Return what a row must satisfy whose columns have to equal values that are given later."""
+    return [
+        table.c[column] == bindparam(name, None, table.c[column].type)
+        for column in columns
+        for name in equal_names({column: ""})
+    ]
 
 
 def has_indexed_contents(condition: Condition) -> bool:

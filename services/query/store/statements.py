@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import asyncpg
@@ -17,6 +18,7 @@ from sqlalchemy import Select, util
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.util import greenlet_spawn
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # untyped there
 _COMPILED: Any = util.LRUCache(500)
@@ -72,6 +74,12 @@ def compiled(statement: Select[*tuple[Any, ...]]) -> Statement:
     )
 
 
+@cache
+def compiled_once(statement: Select[*tuple[Any, ...]]) -> Statement:
+    """Compile a statement that is there as long as the process: its module's own."""
+    return compiled(statement)
+
+
 class Reader:
     """A connection without a transaction: locks end with each statement."""
 
@@ -107,16 +115,18 @@ class Reader:
 @asynccontextmanager
 async def reader(engine: AsyncEngine) -> AsyncIterator[Reader]:
     """Take a connection from the pool, and give it back as it was."""
-    async with engine.connect() as connection:
-        pooled = await connection.get_raw_connection()
+    # the pool's own; what SQLAlchemy's connection adds would double the cost of taking one
+    pooled = await engine.raw_connection()
+    try:
         driver = pooled.driver_connection
         if driver is None:
             raise LookupError("a pooled connection without a driver's")
         made = Reader(driver)
-        try:
-            yield made
-            await made.plan(Planning.EACH)
-        except BaseException:
-            # whatever state it is in, nobody else may get it
-            await connection.invalidate()
-            raise
+        yield made
+        await made.plan(Planning.EACH)
+    except BaseException:
+        # whatever state it is in, nobody else may get it
+        await greenlet_spawn(pooled.invalidate)
+        raise
+    finally:
+        await greenlet_spawn(pooled.close)

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.common.clock import Clock
 from services.query.domain.errors import SearchTooSlow
-from services.query.domain.windows import Window, Windows
-from services.query.store.slices import attached_slices
+from services.query.domain.windows import MOST_SLICES, Window, Windows
+from services.query.store.slices import attached_slices, nearest_slices
 from services.query.store.statements import Reader, reader
 
 _SHORTEST = timedelta(seconds=0.03)
@@ -31,6 +31,8 @@ class Walk:
     budget: timedelta
     first_count: int = 1
     """Slices of the first window: one where a page is likely to fill there."""
+    least_sealed: int = 1
+    """Sealed slices of each window at the least: `Windows.least_sealed`."""
     is_rare: bool = False
     """Whether few rows are to be expected, all found by an index: `Windows.is_rare`."""
 
@@ -66,17 +68,15 @@ class SliceWalker:
         """
         deadline = self._clock.monotonic() + walk.budget.total_seconds()
         async with reader(self._engine) as connection:
-            windows = Windows(
-                await attached_slices(connection, walk.table_name),
-                walk.bounds,
-                self._clock.now(),
-                newest_first=walk.newest_first,
-                first_count=walk.first_count,
-            )
-            windows.is_rare = walk.is_rare
+            windows = await self._windows(connection, walk)
             again: list[Window] = []
             done: Window | None = None
-            while (window := again.pop() if again else next(windows, None)) is not None:
+            while True:
+                if not again and windows.is_short:
+                    windows.know(await attached_slices(connection, walk.table_name))
+                window = again.pop() if again else next(windows, None)
+                if window is None:
+                    break
                 left = timedelta(seconds=deadline - self._clock.monotonic())
                 if left < _SHORTEST:
                     break
@@ -93,6 +93,26 @@ class SliceWalker:
         if done is None:
             raise SearchTooSlow("nothing was searched in time: narrow the range of time")
         return done.lower if walk.newest_first else done.upper
+
+    async def _windows(self, connection: Reader, walk: Walk) -> Windows:
+        """Return the windows of a walk: by the nearest slices, for most walks need no others."""
+        bounds, newest_first = walk.bounds, walk.newest_first
+        if walk.is_rare:
+            slices = await attached_slices(connection, walk.table_name)
+        else:
+            slices = await nearest_slices(
+                connection, walk.table_name, bounds, newest_first=newest_first
+            )
+        windows = Windows(
+            slices,
+            bounds,
+            self._clock.now(),
+            newest_first=newest_first,
+            first_count=walk.first_count,
+        )
+        windows.is_partial = not walk.is_rare and len(slices) == MOST_SLICES
+        windows.is_rare, windows.least_sealed = walk.is_rare, walk.least_sealed
+        return windows
 
 
 def _split(window: Window, *, newest_first: bool) -> Iterable[Window]:

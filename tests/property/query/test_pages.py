@@ -191,6 +191,63 @@ def test_windows_cover_the_slices_of_a_range_once_and_in_order(
         assert covered == wanted
 
 
+def merged(parts: list[Window], chance: Random) -> list[Window]:
+    """Return slices some of which took their neighbours' place in the meantime."""
+    made: list[Window] = []
+    for part in parts:
+        touches = bool(made) and made[-1].upper == part.lower
+        if touches and made[-1].is_sealed and part.is_sealed and chance.random() < 0.4:
+            made[-1] = replace(made[-1], upper=part.upper)
+        else:
+            made.append(part)
+    return made
+
+
+@given(slices, hours, hours, st.booleans(), st.booleans(), st.randoms(use_true_random=False))
+def test_windows_of_the_nearest_slices_go_on_with_all_as_they_are_then(
+    all_slices: list[Window],
+    lower: datetime,
+    upper: datetime,
+    newest_first: bool,
+    is_rare: bool,
+    chance: Random,
+) -> None:
+    all_slices = [replace(part, is_sealed=chance.random() < 0.9) for part in all_slices]
+    known = [part for part in all_slices if chance.random() < 0.9]
+    touched = [part for part in known if part.lower < upper and part.upper > lower < upper]
+    nearest = touched[-MOST_SLICES:] if newest_first else touched[:MOST_SLICES]
+    windows = Windows(nearest, Window(lower, upper), EPOCH, newest_first=newest_first)
+    windows.is_partial = len(nearest) == MOST_SLICES
+    windows.least_sealed = chance.choice((1, 4))
+    made: list[Window] = []
+    later = merged(known, chance)
+    while True:
+        if windows.is_short:
+            windows.know(later)
+            assert not windows.is_short
+        window = next(windows, None)
+        if window is None:
+            break
+        made.append(window)
+        windows.is_rare = is_rare
+    for earlier, following in pairwise(reversed(made) if newest_first else made):
+        assert earlier.upper <= following.lower
+    for window in made:
+        assert lower <= window.lower < window.upper <= upper
+        assert sum(p.lower < window.upper and p.upper > window.lower for p in later) <= (
+            MOST_SLICES if window.block is None else BLOCK_SLICES
+        )
+    for part in touched:
+        covered = sum(
+            (
+                max(timedelta(0), min(part.upper, window.upper) - max(part.lower, window.lower))
+                for window in made
+            ),
+            timedelta(0),
+        )
+        assert covered == min(part.upper, upper) - max(part.lower, lower)
+
+
 @given(hours, hours, st.booleans())
 def test_blocks_are_the_same_in_every_search(
     lower: datetime, upper: datetime, newest_first: bool
