@@ -8,7 +8,15 @@ from typing import Any, Protocol
 
 import msgspec
 
-from libs.common.events.records import BatchHeader, BatchRecord, BatchRows, Row
+from libs.common.events.records import (
+    BatchHeader,
+    BatchRecord,
+    BatchRows,
+    ExceptionRow,
+    LogRow,
+    Row,
+    SampleRow,
+)
 
 CODEC_VERSION = 1
 _VERSION_BYTE = bytes([CODEC_VERSION])
@@ -36,6 +44,47 @@ def encode_batch(batch: BatchRecord) -> bytes:
     buffer = bytearray(_VERSION_BYTE)
     _encoder.encode_into(batch, buffer, 1)
     return bytes(buffer)
+
+
+class PackedRows:
+    """The rows of a batch, encoded a few at a time: what is packed need not stay in memory."""
+
+    def __init__(self) -> None:
+        self._tables: tuple[list[memoryview], ...] = ([], [], [])
+        self._counts = [0, 0, 0]
+
+    @property
+    def event_count(self) -> int:
+        """Return how many events were packed."""
+        return sum(self._counts)
+
+    def pack(
+        self, logs: list[LogRow], exceptions: list[ExceptionRow], samples: list[SampleRow]
+    ) -> None:
+        """Add rows behind those of their tables."""
+        for table, rows in enumerate((logs, exceptions, samples)):
+            if rows:
+                count = len(rows)
+                self._tables[table].append(
+                    memoryview(_encoder.encode(rows))[len(_array_head(count)) :]
+                )
+                self._counts[table] += count
+
+    def value(self, header: BatchHeader) -> bytes:
+        """Return the record value: the bytes that `encode_batch` makes of the same rows."""
+        parts = [_VERSION_BYTE, _array_head(1 + len(self._tables)), _encoder.encode(header)]
+        for count, rows in zip(self._counts, self._tables, strict=True):
+            parts += (_array_head(count), *rows)
+        return b"".join(parts)
+
+
+def _array_head(count: int) -> bytes:
+    """Return what MessagePack writes before an array of so many items."""
+    if count < 16:
+        return bytes((0x90 | count,))
+    if count < 1 << 16:
+        return b"\xdc" + count.to_bytes(2, "big")
+    return b"\xdd" + count.to_bytes(4, "big")
 
 
 def decode_batch(value: bytes | None) -> BatchRecord:
