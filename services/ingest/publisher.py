@@ -55,9 +55,7 @@ class BatchPublisher:
             return None
         started = self._clock.monotonic()
         try:
-            receipt = await self._publisher.publish(
-                self._topic, verdict.record_key, verdict.value
-            )
+            receipt = await self._publisher.publish(self._topic, verdict.record_key, verdict.value)
         except OutcomeUnknown as error:
             self._book(verdict, accepted=0, unknown=accepted_count)
             raise Unavailable("Kafka did not acknowledge in time") from error

@@ -21,6 +21,8 @@ from libs.common.events.records import (
 CODEC_VERSION = 1
 _VERSION_BYTE = bytes([CODEC_VERSION])
 
+_SHORT_ARRAY_HEADS = tuple(bytes((0x90 | count,)) for count in range(16))
+
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
 _record_decoder = msgspec.msgpack.Decoder(BatchRecord)
 _rows_decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(BatchRows)
@@ -50,38 +52,52 @@ class PackedRows:
     """The rows of a batch, encoded a few at a time: what is packed need not stay in memory."""
 
     def __init__(self) -> None:
-        self._tables: tuple[list[memoryview], ...] = ([], [], [])
-        self._counts = [0, 0, 0]
+        self._logs = _PackedTable()
+        self._exceptions = _PackedTable()
+        self._samples = _PackedTable()
 
     @property
     def event_count(self) -> int:
         """Return how many events were packed."""
-        return sum(self._counts)
+        return self._logs.count + self._exceptions.count + self._samples.count
 
     def pack(
         self, logs: list[LogRow], exceptions: list[ExceptionRow], samples: list[SampleRow]
     ) -> None:
         """Add rows behind those of their tables."""
-        for table, rows in enumerate((logs, exceptions, samples)):
-            if rows:
-                count = len(rows)
-                self._tables[table].append(
-                    memoryview(_encoder.encode(rows))[len(_array_head(count)) :]
-                )
-                self._counts[table] += count
+        if logs:
+            self._logs.add(_encoder.encode(logs), len(logs))
+        if exceptions:
+            self._exceptions.add(_encoder.encode(exceptions), len(exceptions))
+        if samples:
+            self._samples.add(_encoder.encode(samples), len(samples))
 
     def value(self, header: BatchHeader) -> bytes:
         """Return the record value: the bytes that `encode_batch` makes of the same rows."""
-        parts = [_VERSION_BYTE, _array_head(1 + len(self._tables)), _encoder.encode(header)]
-        for count, rows in zip(self._counts, self._tables, strict=True):
-            parts += (_array_head(count), *rows)
+        tables = (self._logs, self._exceptions, self._samples)
+        parts = [_VERSION_BYTE, _array_head(1 + len(tables)), _encoder.encode(header)]
+        for table in tables:
+            parts.append(_array_head(table.count))
+            parts += table.parts
         return b"".join(parts)
+
+
+class _PackedTable:
+    __slots__ = ("count", "parts")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.parts: list[bytes] = []
+
+    def add(self, rows: bytes, count: int) -> None:
+        self.parts.append(rows[len(_array_head(count)) :])
+        self.count += count
 
 
 def _array_head(count: int) -> bytes:
     """Return what MessagePack writes before an array of so many items."""
-    if count < 16:
-        return bytes((0x90 | count,))
+    if count < len(_SHORT_ARRAY_HEADS):
+        return _SHORT_ARRAY_HEADS[count]
     if count < 1 << 16:
         return b"\xdc" + count.to_bytes(2, "big")
     return b"\xdd" + count.to_bytes(4, "big")
