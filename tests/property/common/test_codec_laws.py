@@ -52,9 +52,14 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
 ID = UUID("0192aacc-11ee-7e00-a000-aabbccddeeff")
 HEADER = BatchHeader("shop", ID, "k1", NOW, b"h" * 32)
-COMMON = (NOW, ID, NOW, "shop", None, None, "backend")
-LOG = LogRow(*COMMON, "INFO", "it happened", *[None] * 8, 1, None)
-SAMPLE = SampleRow(*COMMON, "request", 3.0, *[None] * 8, 1, None)
+NOTHING: list[Any] = [None] * 8
+LOG = msgspec.convert(
+    [NOW, ID, NOW, "shop", None, None, "backend", "INFO", "it happened", *NOTHING, 1, None], LogRow
+)
+SAMPLE = msgspec.convert(
+    [NOW, ID, NOW, "shop", None, None, "backend", "request", 3.0, None, *NOTHING[1:], 1, None],
+    SampleRow,
+)
 
 headers = st.builds(
     BatchHeader,

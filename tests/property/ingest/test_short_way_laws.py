@@ -34,7 +34,7 @@ def sound_events(draw: st.DrawFn) -> dict[str, Any]:
     """Return an event as our SDKs send it; its id seldom is of another millisecond."""
     moment = draw(moments)
     id_moment = moment + draw(st.sampled_from([timedelta(0)] * 6 + [timedelta(milliseconds=1)]))
-    event = {
+    event: dict[str, Any] = {
         "kind": "log",
         "id": str(new_uuid7(id_moment)),
         "created_at": iso(moment),
