@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from libs.common.clock import Clock
-from libs.common.events import encode_batch
 from libs.common.kafka.producer import (
     NotPublished,
     OutcomeUnknown,
@@ -50,15 +49,13 @@ class BatchPublisher:
         """
         if self.paused_reason is not None:
             raise Unavailable(self.paused_reason)
-        accepted_count = verdict.record.event_count
+        accepted_count = verdict.accepted_count
         if accepted_count == 0:
             self._book(verdict, accepted=0, unknown=0)
             return None
         started = self._clock.monotonic()
         try:
-            receipt = await self._publisher.publish(
-                self._topic, verdict.record_key, encode_batch(verdict.record)
-            )
+            receipt = await self._publisher.publish(self._topic, verdict.record_key, verdict.value)
         except OutcomeUnknown as error:
             self._book(verdict, accepted=0, unknown=accepted_count)
             raise Unavailable("Kafka did not acknowledge in time") from error
@@ -105,7 +102,7 @@ class BatchPublisher:
             self._ledger.book(key.id, received_at, Tally(count, rejected=reasons))
 
     def _book(self, verdict: Verdict, *, accepted: int, unknown: int) -> None:
-        header = verdict.record.header
+        header = verdict.header
         if header.letter_id is not None:
             return
         if accepted:

@@ -2,6 +2,7 @@
 
 from libs.common.events.codec import (
     CODEC_VERSION,
+    PackedRows,
     UndecodableRecord,
     decode_batch,
     decode_rows,
@@ -25,6 +26,7 @@ __all__ = [
     "BatchRows",
     "ExceptionRow",
     "LogRow",
+    "PackedRows",
     "SampleRow",
     "UndecodableRecord",
     "columns",

@@ -8,10 +8,20 @@ from typing import Any, Protocol
 
 import msgspec
 
-from libs.common.events.records import BatchHeader, BatchRecord, BatchRows, Row
+from libs.common.events.records import (
+    BatchHeader,
+    BatchRecord,
+    BatchRows,
+    ExceptionRow,
+    LogRow,
+    Row,
+    SampleRow,
+)
 
 CODEC_VERSION = 1
 _VERSION_BYTE = bytes([CODEC_VERSION])
+
+_SHORT_ARRAY_HEADS = tuple(bytes((0x90 | count,)) for count in range(16))
 
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
 _record_decoder = msgspec.msgpack.Decoder(BatchRecord)
@@ -36,6 +46,61 @@ def encode_batch(batch: BatchRecord) -> bytes:
     buffer = bytearray(_VERSION_BYTE)
     _encoder.encode_into(batch, buffer, 1)
     return bytes(buffer)
+
+
+class PackedRows:
+    """The rows of a batch, encoded a few at a time: what is packed need not stay in memory."""
+
+    def __init__(self) -> None:
+        self._logs = _PackedTable()
+        self._exceptions = _PackedTable()
+        self._samples = _PackedTable()
+
+    @property
+    def event_count(self) -> int:
+        """Return how many events were packed."""
+        return self._logs.count + self._exceptions.count + self._samples.count
+
+    def pack(
+        self, logs: list[LogRow], exceptions: list[ExceptionRow], samples: list[SampleRow]
+    ) -> None:
+        """Add rows behind those of their tables."""
+        if logs:
+            self._logs.add(_encoder.encode(logs), len(logs))
+        if exceptions:
+            self._exceptions.add(_encoder.encode(exceptions), len(exceptions))
+        if samples:
+            self._samples.add(_encoder.encode(samples), len(samples))
+
+    def value(self, header: BatchHeader) -> bytes:
+        """Return the record value: the bytes that `encode_batch` makes of the same rows."""
+        tables = (self._logs, self._exceptions, self._samples)
+        parts = [_VERSION_BYTE, _array_head(1 + len(tables)), _encoder.encode(header)]
+        for table in tables:
+            parts.append(_array_head(table.count))
+            parts += table.parts
+        return b"".join(parts)
+
+
+class _PackedTable:
+    __slots__ = ("count", "parts")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.parts: list[bytes] = []
+
+    def add(self, rows: bytes, count: int) -> None:
+        self.parts.append(rows[len(_array_head(count)) :])
+        self.count += count
+
+
+def _array_head(count: int) -> bytes:
+    """Return what MessagePack writes before an array of so many items."""
+    if count < len(_SHORT_ARRAY_HEADS):
+        return _SHORT_ARRAY_HEADS[count]
+    if count < 1 << 16:
+        return b"\xdc" + count.to_bytes(2, "big")
+    return b"\xdd" + count.to_bytes(4, "big")
 
 
 def decode_batch(value: bytes | None) -> BatchRecord:

@@ -46,7 +46,7 @@ class BatchEndpoint(Endpoint):
 def _document(verdict: Verdict, receipt: Receipt | None) -> bytes:
     document: dict[str, object] = {
         "batch_id": verdict.batch_id,
-        "accepted": verdict.record.event_count,
+        "accepted": verdict.accepted_count,
         "rejected": [
             {"index": index, "reason": reason} for index, reason in verdict.rejected.items()
         ],

@@ -11,7 +11,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from libs.common.access_keys import internal_signature
-from libs.common.events import BatchRecord, ExceptionRow, LogRow, SampleRow
+from libs.common.events import BatchRecord, ExceptionRow, LogRow, SampleRow, encode_batch
 from libs.common.events.records import BatchHeader
 from libs.common.ids import batch_key
 from libs.common.kafka.producer import Receipt
@@ -79,7 +79,7 @@ class ReplayEndpoint:
                 raise Unauthorized("internal route")
             letter, record = read_letter(body)
             key = batch_key(letter.application, record.header.batch_id)
-            verdict = Verdict(record.header.batch_id, True, record, key, 1)
+            verdict = Verdict(record.header, key, encode_batch(record), 1, 1)
             receipt = await intake.publisher.publish(verdict)
         return letter.letter_id, receipt
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from libs.common.events import BatchRecord
+from libs.common.events import BatchRecord, PackedRows, decode_batch
 from libs.common.events.records import BatchHeader
 from libs.common.ids import batch_key, new_uuid7
 from services.ingest.domain.client_events import (
@@ -46,22 +46,36 @@ class Arrival:
     key: IngestKeyRecord
     received_at: datetime
     sent_at: datetime | None
-    body_hmac: bytes
+    body_hmac: Callable[[], bytes]
+    """Asked when the batch has been read: it may be in the making until then."""
 
 
 @dataclass(slots=True)
 class Verdict:
     """What became of a body: the record to publish, and what was rejected."""
 
-    batch_id: UUID
-    is_exactly_once: bool
-    """False where the sender gave no batch id, so that a retry cannot be recognised."""
-    record: BatchRecord
+    header: BatchHeader
     record_key: bytes
+    value: bytes
+    """The record, encoded: its rows would take ten times the memory until Kafka has them."""
     event_count: int
+    """Of the body: accepted and rejected."""
+    accepted_count: int
     rejected: dict[int, str] = field(default_factory=dict)
     """Reason by position."""
     hits: Counter[str] = field(default_factory=Counter)
+    is_exactly_once: bool = True
+    """False where the sender gave no batch id, so that a retry cannot be recognised."""
+
+    @property
+    def batch_id(self) -> UUID:
+        """Return the batch's id, the sender's own or the one that it was given."""
+        return self.header.batch_id
+
+    @property
+    def record(self) -> BatchRecord:
+        """Return the batch as its readers will see it, decoded anew."""
+        return decode_batch(self.value)
 
 
 def read_batch(body: bytes, arrival: Arrival, limits: BatchLimits, redaction: Redaction) -> Verdict:
@@ -94,26 +108,35 @@ class _Reading:
         redacted = _Redacted(how.redaction, self.hits)
         facts = _facts(envelope, arrival, how.limits, redacted, self._key)
         self.maker = RowMaker(facts, how.limits, how.redaction.strip_literals, is_ascii=is_ascii)
+        self._packed = PackedRows()
+
+    def pack(self) -> None:
+        """Encode the rows made so far and let go of them: while they are in the cache."""
+        maker = self.maker
+        self._packed.pack(maker.logs, maker.exceptions, maker.samples)
+        for rows in (maker.logs, maker.exceptions, maker.samples):
+            rows.clear()
 
     def verdict(self, event_count: int) -> Verdict:
         """Return what became of the batch, all its events looked at."""
-        envelope, arrival, maker = self._envelope, self._how.arrival, self.maker
+        envelope, arrival, packed = self._envelope, self._how.arrival, self._packed
         header = BatchHeader(
             arrival.key.application,
             self._batch_id,
             arrival.key.id,
             arrival.received_at,
-            arrival.body_hmac,
+            arrival.body_hmac(),
             _sdk_name(envelope.sdk, self._how.redaction),
         )
         return Verdict(
-            self._batch_id,
-            envelope.batch_id is not None,
-            BatchRecord(header, maker.logs, maker.exceptions, maker.samples),
+            header,
             self._key,
+            packed.value(header),
             event_count,
+            packed.event_count,
             dict(sorted(self.rejected.items())),
             self.hits,
+            envelope.batch_id is not None,
         )
 
 
@@ -122,7 +145,7 @@ def _read_whole(body: bytes, how: _How) -> Verdict | None:
     taken = take_apart(body, how.limits, how.redaction)
     if taken is None:
         return None
-    reading = _Reading(taken.envelope, how, is_ascii=body.isascii())
+    reading = _Reading(taken.envelope, how, is_ascii=taken.is_ascii)
     event_count = 0
     for piece in taken.pieces:
         events = decode_piece(piece)
@@ -131,6 +154,7 @@ def _read_whole(body: bytes, how: _How) -> Verdict | None:
         if not reading.maker.add_all(events, event_count):
             return None
         event_count += len(events)
+        reading.pack()
     reading.hits.update(taken.hits)
     return reading.verdict(event_count)
 
@@ -163,6 +187,7 @@ def _read_each(body: bytes, how: _How) -> Verdict:
                 rejected[position] = error.reason
     if slow:
         _add_repaired(envelope, sorted(slow), _Slow(maker, limits, redaction, hits, rejected))
+    reading.pack()
     return reading.verdict(len(envelope.events))
 
 

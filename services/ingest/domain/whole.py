@@ -37,6 +37,7 @@ class Pieces:
     envelope: Envelope
     pieces: Sequence[bytes]
     hits: Counter[str]
+    is_ascii: bool
 
 
 def take_apart(body: bytes, limits: BatchLimits, redaction: Redaction) -> Pieces | None:
@@ -53,8 +54,10 @@ def take_apart(body: bytes, limits: BatchLimits, redaction: Redaction) -> Pieces
     around = body[:start] + body[stop:]
     if around.count(_NAME) > 1 or b"\\" in around:
         return None  # a second `events`, perhaps in another spelling: it may be the batch's own
+    is_ascii = body.isascii()
     try:
-        body.decode()
+        if not is_ascii:
+            body.decode()
         envelope = batch_decoder.decode(around)
     except UNDECODABLE:
         return None
@@ -71,7 +74,7 @@ def take_apart(body: bytes, limits: BatchLimits, redaction: Redaction) -> Pieces
         return None
     for position, patched in redacted.patched.items():
         pieces[position] = patched
-    return Pieces(envelope, pieces, hits)
+    return Pieces(envelope, pieces, hits, is_ascii)
 
 
 def decode_piece(piece: bytes) -> list[ClientEvent] | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from libs.common.events import (
@@ -15,6 +15,7 @@ from libs.common.events import (
     BatchRecord,
     ExceptionRow,
     LogRow,
+    PackedRows,
     SampleRow,
     UndecodableRecord,
     columns,
@@ -47,6 +48,18 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     optional = next(option for option in kind.__args__ if option is not type(None))
     return st.none() | FIELD_VALUES[optional]
 
+
+NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
+ID = UUID("0192aacc-11ee-7e00-a000-aabbccddeeff")
+HEADER = BatchHeader("shop", ID, "k1", NOW, b"h" * 32)
+NOTHING: list[Any] = [None] * 8
+LOG = msgspec.convert(
+    [NOW, ID, NOW, "shop", None, None, "backend", "INFO", "it happened", *NOTHING, 1, None], LogRow
+)
+SAMPLE = msgspec.convert(
+    [NOW, ID, NOW, "shop", None, None, "backend", "request", 3.0, None, *NOTHING[1:], 1, None],
+    SampleRow,
+)
 
 headers = st.builds(
     BatchHeader,
@@ -84,6 +97,24 @@ def test_rows_come_back_as_tuples_in_copy_order(batch: BatchRecord) -> None:
         (decoded.samples, batch.samples),
     ):
         assert tuples == [msgspec.structs.astuple(struct) for struct in structs]
+
+
+@given(st.lists(batches, max_size=4), headers)
+@example([BatchRecord(HEADER, [LOG] * 9, [], [SAMPLE])] * 2, HEADER)
+@example([BatchRecord(HEADER, [LOG] * 40_000)] * 2, HEADER)
+def test_rows_packed_in_parts_are_the_record_of_all(
+    parts: list[BatchRecord], header: BatchHeader
+) -> None:
+    packed = PackedRows()
+    whole = BatchRecord(header, [], [], [])
+    for part in parts:
+        packed.pack(part.logs, part.exceptions, part.samples)
+        whole.logs += part.logs
+        whole.exceptions += part.exceptions
+        whole.samples += part.samples
+
+    assert packed.event_count == whole.event_count
+    assert packed.value(header) == encode_batch(whole)
 
 
 @given(st.binary(max_size=200))

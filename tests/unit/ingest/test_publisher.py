@@ -55,7 +55,8 @@ async def test_a_batch_is_one_record() -> None:
     assert await publisher.publish(verdict) == Receipt(3, 0)
     ((topic, key, value),) = kafka.records
     assert (topic, key) == ("telemetry", verdict.record_key)
-    assert decode_batch(value) == verdict.record
+    assert value == verdict.value
+    assert decode_batch(value).event_count == verdict.accepted_count == 2
     assert ledger.changed() == {PLACE: Tally(3, 2, 0, Counter(unknown_level=1))}
 
 
