@@ -87,33 +87,39 @@ class Watching:
             watcher.condition, watcher.kinds, watcher.since or watcher.mark, since=watcher.since
         )
         self._leave = leave
-        self._woken = asyncio.Event()
-        watcher.on_change = self._woken.set
+        self._waking: asyncio.Future[None] | None = None
+        watcher.on_change = self._wake
 
     async def next(self, wait: timedelta) -> bytes:
         """Return what is to be sent; nothing after waiting in vain, or when the tail ends."""
         if self._missed and not self.is_over:
             await asyncio.sleep(0)
             return self._replay()
-        self._woken.clear()
         made = self.watcher.take()
         if made or self.is_over:
             return made
+        # with hundreds of watchers an Event and a timeout would cost more than what they wait for
+        loop = asyncio.get_running_loop()
+        self._waking = loop.create_future()
+        alarm = loop.call_later(wait.total_seconds(), self._wake)
         try:
-            async with asyncio.timeout(wait.total_seconds()):
-                await self._woken.wait()
-        except TimeoutError:
-            return b""
+            await self._waking
+        finally:
+            alarm.cancel()
         return self.watcher.take()
 
     def end(self) -> None:
         """Let the stream end: the process stops."""
         self.is_over = True
-        self._woken.set()
+        self._wake()
 
     def close(self) -> None:
         """Stop watching."""
         self._leave(self)
+
+    def _wake(self) -> None:
+        if self._waking is not None and not self._waking.done():
+            self._waking.set_result(None)
 
     def _replay(self) -> bytes:
         some = [self._missed.popleft() for _ in range(min(_REPLAYED_AT_ONCE, len(self._missed)))]

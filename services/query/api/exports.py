@@ -1,6 +1,7 @@
 """`POST /logs/export`: all logs of a search as a file."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -132,7 +133,7 @@ class ExportRoutes:
         content = self._pieces(export)
         return ClosingStream(content, self.places.give_back, made.media_type, headers)
 
-    async def _pieces(self, export: _Export) -> AsyncIterator[bytes]:
+    async def _pieces(self, export: _Export) -> AsyncGenerator[bytes, None]:
         is_first = True
         rows = export.format.rows
 
@@ -145,11 +146,11 @@ class ExportRoutes:
         sent = 0
         if export.format.head:
             yield export.format.head
-        async for piece, row_count in self.exports.pages(
-            export.scope, export.search, export.after, write
-        ):
-            sent += row_count
-            yield piece
+        pages = self.exports.pages(export.scope, export.search, export.after, write)
+        async with aclosing(pages):
+            async for piece, row_count in pages:
+                sent += row_count
+                yield piece
         if export.format.tail:
             yield export.format.tail
         log.info("exported", actor=export.actor, rows=sent)

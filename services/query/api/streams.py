@@ -1,6 +1,6 @@
 """Answers that are sent as they are made."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -11,11 +11,12 @@ class ClosingStream(StreamingResponse):
 
     def __init__(
         self,
-        content: AsyncIterator[bytes],
+        content: AsyncGenerator[bytes, None],
         on_close: Callable[[], None],
         media_type: str,
         headers: Mapping[str, str],
     ) -> None:
+        self._content = content
         super().__init__(content, media_type=media_type, headers=headers)
         self._on_close = on_close
 
@@ -24,4 +25,7 @@ class ClosingStream(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._on_close()
+            try:
+                await self._content.aclose()
+            finally:
+                self._on_close()

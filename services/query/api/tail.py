@@ -1,6 +1,6 @@
 """`/logs/tail`: events as they are accepted, as server-sent events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -89,7 +89,7 @@ class TailRoutes:
 
     async def _frames(
         self, watching: Watching, request: Request, identity: Identity
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         checked_at = self.clock.monotonic()
         settings = self.settings
         yield f"retry: {_RETRY_MS}\n".encode() + frame("open", b"{}", None)

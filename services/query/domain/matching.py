@@ -4,12 +4,14 @@ Rows are numbered, and a set of rows is one integer with a bit a row. A conditio
 for a block however many watchers ask for it, and equality needs one pass for all values.
 """
 
+import operator
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 from libs.common.text import fold_case
 from services.query.domain.conditions import (
-    SIDES,
     AllOf,
     AnyOf,
     Compared,
@@ -20,8 +22,12 @@ from services.query.domain.conditions import (
     Not,
     OneOf,
     Present,
+    Side,
 )
 from services.query.domain.extra_values import forms_of, read_extra, spellings, value_at, values_at
+
+_BETWEEN = "\0"
+"""Stands between messages that are searched together; no column of text can hold it."""
 
 
 class Block:
@@ -33,7 +39,10 @@ class Block:
         self._known: dict[Condition, int] = {}
         self._columns: dict[str, dict[Any, int]] = {}
         self._by_path: dict[str, dict[Any, int]] = {}
+        self._sorted: dict[str, tuple[list[Any], list[int]]] = {}
         self._messages: list[str] | None = None
+        self._text = ""
+        self._starts: list[int] = []
         self._extras: list[Any] | None = None
 
     def matches(self, condition: Condition) -> int:
@@ -71,15 +80,9 @@ class Block:
     def _one_by_one(self, condition: Condition) -> int:
         match condition:
             case Contains(piece):
-                folded = fold_case(piece)
-                return _bits(folded in message for message in self._folded())
+                return self._containing(fold_case(piece))
             case Compared(column, side, bound):
-                is_beyond = SIDES[side]
-                found = 0
-                for value, rows in self._column(column).items():
-                    if value is not None and is_beyond(value, bound):
-                        found |= rows
-                return found
+                return self._beyond(column, side, bound)
             case Holds(path, texts):
                 by_value = self._extra_values(path)
                 found = 0
@@ -116,10 +119,34 @@ class Block:
                     known[value] = known.get(value, 0) | 1 << number
         return known
 
-    def _folded(self) -> list[str]:
+    def _containing(self, piece: str) -> int:
+        """Return the rows with that folded piece in their message: one search for all of them."""
         if self._messages is None:
             self._messages = [fold_case(getattr(row, "message", "")) for row in self.rows]
-        return self._messages
+            self._text = _BETWEEN.join(self._messages)
+            ends = accumulate(len(message) + 1 for message in self._messages)
+            self._starts = [0, *ends]
+        if not piece or _BETWEEN in piece:
+            return _bits(piece in message for message in self._messages)
+        found, at = 0, self._text.find(piece)
+        while at >= 0:
+            number = bisect_right(self._starts, at) - 1
+            found |= 1 << number
+            at = self._text.find(piece, self._starts[number + 1])
+        return found
+
+    def _beyond(self, column: str, side: Side, bound: float) -> int:
+        """Return the rows whose value lies on that side of a number; values are sorted once."""
+        known = self._sorted.get(column)
+        if known is None:
+            pairs = sorted(
+                (value, rows) for value, rows in self._column(column).items() if value is not None
+            )
+            below = [0, *accumulate((rows for _, rows in pairs), operator.or_)]
+            known = self._sorted[column] = ([value for value, _ in pairs], below)
+        values, below = known
+        cut = (bisect_left if side in ("<", ">=") else bisect_right)(values, bound)
+        return below[cut] if side in ("<", "<=") else below[-1] & ~below[cut]
 
     def _read_extras(self) -> list[Any]:
         if self._extras is None:

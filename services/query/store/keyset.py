@@ -231,13 +231,13 @@ def page_bounds(since: datetime | None, until: datetime | None, ask: PageAsk) ->
     upper = min(until or END, END)
     if ask.place is not None:
         if ask.direction == "older":
-            upper = min(upper, _just_after(ask.place))
+            upper = min(upper, just_after(ask.place))
         else:
             lower = max(lower, ask.place.created_at)
     return Window(lower, upper)
 
 
-def _just_after(place: Place) -> datetime:
+def just_after(place: Place) -> datetime:
     """Return the bound above a place; with the lowest id no row of its moment is older than it."""
     if place.id == LOWEST_ID:
         return place.created_at

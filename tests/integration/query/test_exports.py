@@ -1,5 +1,6 @@
 """Exports through the API: whole, resumable, written down, own rows only."""
 
+import asyncio
 import csv
 import io
 import json
@@ -14,6 +15,7 @@ import httpx
 import pytest
 from sqlalchemy import event
 
+from services.query.settings import QuerySettings
 from tests.integration.query.house import House, open_house, slice_name
 from tests.integration.query.sealing import seal
 
@@ -149,6 +151,57 @@ async def test_as_many_exports_run_as_may(impatient: House) -> None:
         for _ in range(2):
             assert (await client.post(EXPORT, json={"format": "pdf"})).status_code == 422
         assert (await export(client, format="ndjson", filters={"level": "ERROR"})).text == ""
+
+
+async def gets_a_place(client: httpx.AsyncClient) -> None:
+    """Export nothing, as soon as there is a place for it."""
+    for _ in range(200):
+        body = {"format": "ndjson", "filters": {"level": "ERROR"}}
+        answer = await client.post(EXPORT, json=body)
+        if answer.status_code == 200:
+            return
+        assert answer.status_code == 503
+        await asyncio.sleep(0.05)
+    pytest.fail("the place of an export that was broken off is not given back")
+
+
+async def test_a_client_that_leaves_gives_place_and_connection_back(impatient: House) -> None:
+    """Also while the next page is being read, and more often than the pool has connections."""
+    await impatient.add_logs({"message": "x" * 20_000, "created_at": NOON} for _ in range(2_000))
+    client = impatient.client(await impatient.token("admin@example.com", "admin"))
+    async with client:
+        for number in range(QuerySettings.model_fields["pool_size"].default + 1):
+            async with client.stream("POST", EXPORT, json={"format": "ndjson"}) as answer:
+                assert answer.status_code == 200
+                pieces = answer.aiter_raw()
+                for _ in range(1 + 3 * number):
+                    await anext(pieces)
+            await gets_a_place(client)
+    working = await impatient.fetch(
+        "SELECT query FROM pg_stat_activity WHERE application_name LIKE 'headwater-%' "
+        "AND state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE '%app_logs%'"
+    )
+    assert working == []
+
+
+async def test_whoever_takes_slowly_holds_up_no_transaction(house: House) -> None:
+    """A slice can be locked, as sealing and merging do, while an export waits to be taken."""
+    made = await house.add_logs({"message": "x" * 20_000, "created_at": NOON} for _ in range(2_000))
+    client = house.client(await house.token("admin@example.com", "admin"))
+    connection = await asyncpg.connect(house.database_url)
+    try:
+        async with client, client.stream("POST", EXPORT, json={"format": "ndjson"}) as answer:
+            lines = answer.aiter_lines()
+            got = [json.loads(await anext(lines))["id"]]
+            await connection.execute("SET lock_timeout = '20s'")
+            async with connection.transaction():
+                await connection.execute(
+                    f'LOCK TABLE "{slice_name(NOON)}" IN ACCESS EXCLUSIVE MODE'
+                )
+            got += [json.loads(line)["id"] async for line in lines]
+        assert sorted(got) == sorted(ids_of(made))
+    finally:
+        await connection.close()
 
 
 async def test_where_counting_takes_too_long_admins_are_told_the_most(database: str) -> None:

@@ -108,6 +108,45 @@ def test_line_breaks_and_terminal_codes_are_written_out() -> None:
     assert one_line("plain ä 中") == "plain ä 中"
 
 
+HOSTILE = st.text(
+    alphabet="a\u00e4=+-@|% \u00a0\t\r\n\0\x1b\x7f\x85\u2028\u202e\ufeff\\\"',\U0001f600",
+    max_size=5,
+)
+
+
+@given(
+    st.lists(
+        st.builds(
+            item,
+            created_at=st.datetimes(timezones=st.just(UTC)),
+            message=HOSTILE,
+            level=HOSTILE,
+            module=st.none() | HOSTILE,
+            user_id=st.none() | HOSTILE,
+            status_code=st.none() | st.integers(-1, 1),
+            duration_ms=st.none() | st.sampled_from([0.0, -0.0, 1.0, 1e22, 1.5e-9]),
+            count=st.integers(0, 2),
+            extra_data=st.none() | st.just(msgspec.Raw(b'{"a = \\n": "b"}')),
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    st.sampled_from([name for name in FORMAT_NAMES if name != "json"]),
+)
+def test_a_row_is_written_the_same_whatever_stands_beside_it(
+    rows: list[LogItem], name: FormatName
+) -> None:
+    assert file_of(name, rows, is_resumed=True) == file_of(
+        name, *([row] for row in rows), is_resumed=True
+    )
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_moments_end_with_z(moment: datetime) -> None:
+    (row,) = cells(file_of("csv", [item(created_at=moment)]))
+    assert row["created_at"] == moment.isoformat().replace("+00:00", "Z")
+
+
 @pytest.mark.parametrize("name", FORMAT_NAMES)
 def test_nothing_is_an_empty_file(name: FormatName) -> None:
     text = file_of(name)
