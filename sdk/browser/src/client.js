@@ -7,15 +7,11 @@ import { fieldsOf, readLog, readRequest } from "./record/contents.js";
 import { createDedupe } from "./record/dedupe.js";
 import { toText } from "./record/errors.js";
 import { createEvents } from "./record/events.js";
-import { hex } from "./record/ids.js";
 import { createPlain } from "./record/plain.js";
 import { createRateGuard } from "./record/rate.js";
 import { createStats } from "./stats.js";
 import { createBatcher } from "./transport/batcher.js";
 import { createOutbox } from "./transport/outbox.js";
-import { createPost } from "./transport/post.js";
-import { PREFIX, createKeep, openLocalStorage } from "./transport/storage.js";
-import { createTabs } from "./transport/tabs.js";
 
 /** @typedef {import("./types.js").Event} Event */
 /** @typedef {import("./types.js").Context} Context */
@@ -31,7 +27,7 @@ import { createTabs } from "./transport/tabs.js";
  */
 export function createClient(options, world, onClose) {
   const settings = readOptions(options);
-  const { endpoint, sampleRate, project, onError } = settings;
+  const { endpoint, sampleRate, onError } = settings;
   let isOpen = !!(world.document && endpoint); // on a server that renders the page nothing happens
   let isPaused = false;
   let leaving = 0; // 1 while the page hides, 2 once what it had is on its way
@@ -45,35 +41,23 @@ export function createClient(options, world, onClose) {
   const { inside, isInside } = createGuard();
   const stats = createStats();
   const { counts, drops } = stats;
-  const tab = hex(16);
-  const prefix = `${PREFIX}${project}:`;
   const session = createSession(world);
   const isRoom = createRateGuard(world);
   const { make, summary, warm, write } = createEvents(settings, stats);
 
-  const storage =
-    settings.offline === false ? undefined : settings.storage || openLocalStorage(world, prefix);
-  const outbox = createOutbox({
+  const outbox = createOutbox(
     world,
     settings,
     stats,
-    door: createPost(
-      world,
-      settings,
-      async (input, init) =>
-        /** @type {Response} */ (await inside(() => original.call(world, input, init))),
-    ),
-    keep: createKeep(storage, prefix, tab),
-    tab,
-    orphans: () => tabs.orphans(),
-    tell: (reason, status, events) => inside(() => onError?.({ reason, status, events })),
-  });
-  const tabs = createTabs(world, project, tab, outbox.pump);
+    async (input, init) =>
+      /** @type {Response} */ (await inside(() => original.call(world, input, init))),
+    (reason, status, events) => inside(() => onError?.({ reason, status, events })),
+  );
   const batcher = createBatcher(world, settings, stats, {
     save: outbox.save,
     add(batch) {
       outbox.add(batch);
-      if (leaving) outbox.leave();
+      if (leaving) outbox.hurry();
     },
   });
   /** @param {Event} event */
@@ -146,7 +130,7 @@ export function createClient(options, world, onClose) {
   };
 
   if (isOpen) {
-    tabs.join();
+    outbox.join();
     world.requestIdleCallback?.(warm);
     undo.push(
       listen(world, settings.capture, {
@@ -155,14 +139,14 @@ export function createClient(options, world, onClose) {
         leave(isGone) {
           leaving = 1;
           cut();
-          outbox.leave();
+          outbox.hurry();
           leaving = 2;
-          if (isGone) tabs.leave();
+          if (isGone) outbox.leave();
           else world.setTimeout(() => (leaving = 0));
         },
         back(isKept) {
           leaving = 0;
-          tabs.join();
+          outbox.join();
           if (isKept) outbox.back();
         },
         online: outbox.retry,
@@ -230,7 +214,6 @@ export function createClient(options, world, onClose) {
         undo.forEach((one) => one());
         cut();
         outbox.stop();
-        tabs.leave();
         onClose?.();
         return isDone;
       },

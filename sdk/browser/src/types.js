@@ -108,6 +108,7 @@
  * @property {Record<string, number>} [report] the losses that it tells of
  * @property {string} [key] under which it is stored
  * @property {boolean} [foreign] an earlier page's
+ * @property {string} [tab] which wrote it, where that was an earlier page
  * @property {boolean} [busy] being sent
  * @property {boolean} [flown] handed to the browser when the page seemed to end
  * @property {number} [attempts] that failed

@@ -9,7 +9,7 @@ const GZIP_FROM_BYTES = 1024;
 /**
  * @typedef {object} Answer
  * @property {number} status 0 where none came
- * @property {number} [waitMs] from `Retry-After`
+ * @property {number} [waitMs] from `Retry-After`; 0 or NaN where it says none
  * @property {number} [rejected] count of the events that the gateway took out
  */
 
@@ -82,7 +82,7 @@ export function createPost(world, { endpoint, apiKey, keepalive, gzip }, fetch) 
           : /^\w+, /.test(wait)
             ? Date.parse(wait) - world.Date.now()
             : 0;
-        return { status, rejected, waitMs: Math.min(ms, LONGEST_WAIT_MS) };
+        return { status, rejected, waitMs: Math.max(0, Math.min(ms, LONGEST_WAIT_MS)) };
       } catch {
         return { status: 0 };
       } finally {

@@ -1,7 +1,7 @@
 /** @typedef {import("../types.js").Storage} Storage */
 
-export const PREFIX = "hw:q:";
 const MAX_BATCHES = 200;
+const KEY_LENGTH = 160;
 
 /**
  * @typedef {object} Entry what the key of a stored batch says
@@ -22,7 +22,7 @@ const MAX_BATCHES = 200;
  * @param {string} prefix
  * @returns {Storage | undefined}
  */
-export function openLocalStorage(world, prefix) {
+function openLocalStorage(world, prefix) {
   try {
     const store = world.localStorage;
     return (
@@ -38,26 +38,24 @@ export function openLocalStorage(world, prefix) {
   }
 }
 
-const KEY_LENGTH = 160;
-
-/** @param {string} prefix @param {string} key @returns {Entry | undefined} */
-function entryOf(prefix, key) {
-  const [tab, ts, severe, count, bytes, id, more] = key.slice(prefix.length).split(":");
-  if (id && !more) return { key, id, ts: +ts, severe: +severe, count: +count, bytes: +bytes, tab };
-}
-
 /**
- * Keeps batches in a storage that may be missing, full, or the page's own: it never throws.
+ * Keeps batches in a storage that may be missing, full, or the page's own: saving and removing
+ * never throw.
  *
- * @param {Storage | undefined} storage
- * @param {string} prefix of its keys
+ * @param {import("../types.js").World} world
+ * @param {import("../types.js").Settings} settings
  * @param {string} tab
  */
-export function createKeep(storage, prefix, tab) {
+export function createKeep(world, settings, tab) {
+  const prefix = `hw:q:${settings.project}:`;
+  const storage = /** @type {Storage} */ (
+    settings.offline === false ? undefined : settings.storage || openLocalStorage(world, prefix)
+  );
+
   /** @param {string} [key] */
   const remove = async (key) => {
     try {
-      if (key) await storage?.remove(key);
+      if (key) await storage.remove(key);
     } catch {
       // it stays, and the gateway knows it again
     }
@@ -72,14 +70,13 @@ export function createKeep(storage, prefix, tab) {
      */
     async save(batch, isHeld) {
       const { ts, severe, count, id, body } = batch;
-      const size = body.length + KEY_LENGTH;
-      const key = `${prefix}${[tab, ts, severe, count, size, id].join(":")}`;
-      if (batch.key !== key || isHeld) remove(batch.key);
-      batch.key = undefined;
-      if (!storage || isHeld) return;
+      const key = isHeld
+        ? undefined
+        : prefix + [tab, ts, severe, count, body.length + KEY_LENGTH, id].join(":");
+      if (batch.key !== key) remove(batch.key);
+      batch.key = key;
       try {
-        batch.key = key;
-        await storage.put(key, body);
+        if (key) await storage.put(key, body);
       } catch {
         batch.key = undefined; // memory has to do
       }
@@ -87,17 +84,27 @@ export function createKeep(storage, prefix, tab) {
 
     /** All batches, the oldest first; what is none of ours is removed. */
     async entries() {
+      /** @type {Entry[]} */
       const found = [];
       for (const key of (await storage?.list()) || []) {
-        const entry = entryOf(prefix, key);
-        if (entry) found.push(entry);
-        else remove(key);
+        const [owner, ts, severe, count, bytes, id, more] = key.slice(prefix.length).split(":");
+        if (!id || more) remove(key);
+        else
+          found.push({
+            key,
+            id,
+            ts: +ts,
+            severe: +severe,
+            count: +count,
+            bytes: +bytes,
+            tab: owner,
+          });
       }
       return found.sort((a, b) => a.ts - b.ts);
     },
 
     /** @param {string} key */
-    body: async (key) => storage?.get(key),
+    body: async (key) => storage.get(key),
   };
 }
 
