@@ -18,7 +18,7 @@ const PARTS = [
 
 /** Names of fields that no page, no gateway and no browser ever sees: they may become shorter. */
 const INTERNAL =
-  /^(address|attempts|back|beacon|bytes|busy|counts|cut|door|drop|end|event|fits|flown|foreign|giveBack|hasTrace|hold|hurry|join|inside|isCut|isInside|keep|last|leave|make|online|orphans|pending|plain|printed|project|pump|repeat|report|retry|sample|save|settings|severe|stop|summary|tab|takeReport|target|tell|thrown|trace|trimmed|ts|waitMs|warm|world|write)$/;
+  /^(address|attempts|back|beacon|bytes|busy|counts|cut|door|drop|end|event|fits|flown|foreign|giveBack|hasTrace|hold|hurry|enter|inside|isCut|isInside|keep|last|leave|make|online|orphans|pending|plain|printed|project|pump|repeat|report|retry|sample|save|settings|severe|stop|summary|tab|takeReport|target|tell|thrown|trace|trimmed|ts|waitMs|warm|world|write)$/;
 
 const from = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
@@ -49,7 +49,7 @@ async function make({ entry, format, globalName }) {
       unsafe_arrows: true,
       hoist_funs: true,
     },
-    mangle: { properties: { regex: INTERNAL } },
+    mangle: { properties: { regex: INTERNAL, builtins: true } },
     format: { ascii_only: true }, // a page may serve it as what it is not
   });
   return code;

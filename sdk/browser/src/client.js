@@ -1,7 +1,7 @@
 import { createGuard } from "./guard.js";
 import { ERROR, levelOf, readOptions } from "./options.js";
 import { listen } from "./page/events.js";
-import { createFetch, createTarget, instrumentFetch, instrumentXhr } from "./page/requests.js";
+import { createFetch, createTarget, patch, patchXhr } from "./page/requests.js";
 import { createSession } from "./page/session.js";
 import { fieldsOf, readLog, readRequest } from "./record/contents.js";
 import { createDedupe } from "./record/dedupe.js";
@@ -130,10 +130,12 @@ export function createClient(options, world, onClose) {
   };
 
   if (isOpen) {
-    outbox.join();
+    outbox.enter();
     world.requestIdleCallback?.(warm);
-    undo.push(
-      listen(world, settings.capture, {
+    listen(
+      world,
+      settings.capture,
+      {
         thrown: (error, type = "Error") => log(ERROR, error, null, {}, type),
         printed: (level, [first, ...args]) => log(level, first, args.length ? { args } : null),
         leave(isGone) {
@@ -146,17 +148,24 @@ export function createClient(options, world, onClose) {
         },
         back(isKept) {
           leaving = 0;
-          outbox.join();
+          outbox.enter();
           if (isKept) outbox.back();
         },
         online: outbox.retry,
-      }),
+      },
+      undo,
     );
   }
 
-  /** @param {() => () => void} start */
-  const undoable = (start) => {
-    const stop = inside(start) || (() => {});
+  /** @param {(requests: import("./page/requests.js").Requests) => (() => void)[]} start */
+  const instrument = (start) => {
+    let isOn = true; // where somebody wrapped ours it stays, and does nothing
+    const target = /** @param {unknown} url */ (url) => isOn && requests.target(url);
+    const patches = inside(() => start({ ...requests, target })) || [];
+    const stop = () => {
+      isOn = false;
+      patches.forEach((one) => one());
+    };
     undo.push(stop);
     return stop;
   };
@@ -176,16 +185,9 @@ export function createClient(options, world, onClose) {
       error: write(3),
       fatal: write(4),
       captureException(error, options) {
-        let level = ERROR;
-        let ctx;
-        let more = bound;
-        inside(() => {
-          const { fingerprint } = options || {};
-          if (options?.level) level = levelOf(options.level);
-          ctx = options?.ctx;
-          if (fingerprint) more = { ...bound, fingerprint: plainOf(fingerprint) };
-        });
-        log(level, error, ctx, more, "Error");
+        const { level, fingerprint, ctx } = inside(() => ({ ...options })) || {};
+        const more = fingerprint && { fingerprint: plainOf(fingerprint) };
+        log(level ? levelOf(plainOf(level)) : ERROR, error, ctx, { ...bound, ...more }, "Error");
       },
       setUser(who) {
         inside(() => {
@@ -204,9 +206,10 @@ export function createClient(options, world, onClose) {
       traceId: requests.trace,
       newTrace: () => session(true).trace_id,
       traceFor: (url) => (requests.target(url) ? requests.trace() : undefined),
-      fetch: createFetch(world, original, requests),
-      instrumentFetch: () => undoable(() => instrumentFetch(world, requests)),
-      instrumentXhr: () => undoable(() => instrumentXhr(world, requests)),
+      fetch: createFetch(world, requests, original),
+      instrumentFetch: () =>
+        instrument((own) => [patch(world, "fetch", (found) => createFetch(world, own, found))]),
+      instrumentXhr: () => instrument((own) => patchXhr(world, own)),
       flush: async (timeoutMs = 5e3) => (cut(), outbox.flush(timeoutMs)),
       async close(timeoutMs) {
         const isDone = isPaused || (await api.flush(timeoutMs));

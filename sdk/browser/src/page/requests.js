@@ -4,7 +4,7 @@ const TRACE_HEADER = "X-Trace-Id";
 
 /**
  * @typedef {object} Requests
- * @property {(url: unknown) => URL | undefined} target the address, where it gets our trace id
+ * @property {(url: any) => URL | false | undefined} target the address, where it gets our trace id
  * @property {() => string} trace
  * @property {(method: string, address: URL, began: number, status: number) => void} sample
  */
@@ -20,7 +20,7 @@ const TRACE_HEADER = "X-Trace-Id";
 export function createTarget({ location }, { endpoint, propagateTo = [] }) {
   return (url) => {
     try {
-      const address = new URL(String(url), location.href);
+      const address = new URL(url, location.href);
       const { href, origin } = address;
       const isOurs =
         origin === location.origin ||
@@ -35,33 +35,50 @@ export function createTarget({ location }, { endpoint, propagateTo = [] }) {
 }
 
 /**
+ * Put another function in place of a method; return what takes it back. Where somebody wrapped ours
+ * meanwhile it stays.
+ *
+ * @param {any} object
+ * @param {string} name
+ * @param {(original: (...given: any[]) => any) => (...given: any[]) => any} wrap
+ * @returns {() => void}
+ */
+export function patch(object, name, wrap) {
+  const original = object[name];
+  const ours = (object[name] = wrap(original));
+  return () => {
+    if (object[name] === ours) object[name] = original;
+  };
+}
+
+/**
  * Return a fetch that sends the trace id along and measures the time to the answer's head. To the
  * caller it is the original: same arguments but for the header, same promise, same errors.
  *
  * @param {World} world
- * @param {typeof fetch} original
  * @param {Requests} requests
+ * @param {typeof fetch} original
  * @returns {typeof fetch}
  */
-export function createFetch(world, original, { target, trace, sample }) {
+export function createFetch(world, { target, trace, sample }, original) {
   return (/** @type {any[]} */ ...given) => {
     let answer;
     try {
       const [input, init = {}] = given;
-      const isRequest = world.Request && input instanceof world.Request;
-      const address = given.length && target(isRequest ? input.url : input);
+      const request = input instanceof world.Request ? input : /** @type {any} */ ({});
+      const address = given.length && target(request.url || input);
       if (address) {
-        const headers = new Headers(init.headers || (isRequest ? input.headers : undefined));
+        const headers = new Headers(init.headers || request.headers);
         if (!headers.has(TRACE_HEADER)) headers.set(TRACE_HEADER, trace());
         // Not a new Request, which would take the body out of the caller's; and not a copy, which
         // would miss what a Request given as `init` has on its prototype.
         const traced = new Proxy(init, {
           get: (_, name) => (name === "headers" ? headers : init[name]),
         });
-        const method = init.method || (isRequest && input.method) || "GET";
         const began = world.performance.now();
         answer = original.call(world, input, traced);
-        const done = ({ status = 0 }) => sample(method, address, began, status);
+        const done = ({ status = 0 }) =>
+          sample(init.method || request.method || "GET", address, began, status);
         answer.then(done, done);
       }
     } catch {
@@ -71,60 +88,40 @@ export function createFetch(world, original, { target, trace, sample }) {
   };
 }
 
-/** @param {World} world @param {Requests} requests @returns {() => void} what takes it back */
-export function instrumentFetch(world, requests) {
-  const original = world.fetch;
-  let current = createFetch(world, original, requests);
-  /** @type {typeof fetch} */
-  const ours = (...given) => current.apply(world, given);
-  world.fetch = ours;
-  return () => {
-    // Where somebody wrapped ours it stays, and does nothing.
-    current = original;
-    if (world.fetch === ours) world.fetch = original;
-  };
-}
-
-/** @param {World} world @param {Requests} requests @returns {() => void} what takes it back */
-export function instrumentXhr(world, { target, trace, sample }) {
-  const proto = /** @type {any} */ (world.XMLHttpRequest.prototype);
-  let isOn = true;
-  /** @type {WeakMap<object, { method?: string, address?: URL, hasTrace?: boolean }>} */
+/** Patch XMLHttpRequest; return what takes it back. @param {World} world @param {Requests} requests */
+export function patchXhr(world, { target, trace, sample }) {
+  /** @type {WeakMap<object, any>} */
   const seen = new WeakMap();
   /** @type {Record<string, (this: any, ...given: any[]) => void>} */
   const before = {
     open(method, url) {
-      seen.set(this, { method, address: isOn ? target(url) : undefined });
+      seen.set(this, { method, address: target(url) });
     },
     setRequestHeader(name) {
-      if (/^x-trace-id$/i.test(name)) seen.set(this, { ...seen.get(this), hasTrace: true });
+      if (/^x-trace-id$/i.test(name)) seen.get(this).hasTrace = true;
     },
     send() {
-      const { method = "", address, hasTrace } = seen.get(this) || {};
+      const { method, address, hasTrace } = seen.get(this);
       if (!address) return;
       const began = world.performance.now();
       this.addEventListener("loadend", () => sample(method, address, began, this.status));
       if (!hasTrace) this.setRequestHeader(TRACE_HEADER, trace());
     },
   };
-  const undo = Object.keys(before).map((name) => {
-    const original = proto[name];
-    /** @this {any} @param {any[]} given */
-    const ours = function (...given) {
-      try {
-        before[name].apply(this, given);
-      } catch {
-        // ours to blame: the caller's request goes out as it was
-      }
-      return original.apply(this, given);
-    };
-    proto[name] = ours;
-    return () => {
-      if (proto[name] === ours) proto[name] = original;
-    };
-  });
-  return () => {
-    isOn = false;
-    undo.forEach((one) => one());
-  };
+  return Object.keys(before).map((name) =>
+    patch(
+      world.XMLHttpRequest.prototype,
+      name,
+      (original) =>
+        /** @this {any} @param {any[]} given */
+        function (...given) {
+          try {
+            before[name].apply(this, given);
+          } catch {
+            // ours to blame: the caller's request goes out as it was
+          }
+          return original.apply(this, given);
+        },
+    ),
+  );
 }

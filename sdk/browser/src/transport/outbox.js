@@ -186,7 +186,7 @@ export function createOutbox(world, settings, stats, fetch, tell) {
   const tabs = createTabs(world, settings.project, tab, pump);
 
   return {
-    join: tabs.join,
+    enter: tabs.enter,
     leave: tabs.leave,
     retry,
     /** @param {Batch} batch */

@@ -27,7 +27,7 @@ export function createTabs(world, project, tab, onLead) {
   };
 
   return {
-    join() {
+    enter() {
       if (joined) return;
       joined = new AbortController();
       if (!locks) return onLead();
