@@ -18,7 +18,7 @@ const PARTS = [
 
 /** Names of fields that no page, no gateway and no browser ever sees: they may become shorter. */
 const INTERNAL =
-  /^(address|attempts|back|beacon|bytes|busy|counts|cut|door|drop|end|event|fits|flown|foreign|giveBack|hasTrace|hold|hurry|enter|inside|isCut|isInside|keep|last|leave|make|online|orphans|pending|plain|printed|project|pump|repeat|report|retry|sample|save|settings|severe|stop|summary|tab|takeReport|target|tell|thrown|trace|trimmed|ts|waitMs|warm|world|write)$/;
+  /^(address|amount|allOf|attempts|back|beacon|begin|bodyOf|busy|bytes|counts|cut|drain|drop|end|enter|erase|event|fits|flown|foreign|giveBack|hasTrace|hold|hurry|inside|isCut|isInside|keep|last|leave|make|online|orphans|pending|plain|printed|project|pump|repeat|report|retry|sample|save|severe|stop|summary|tab|takeReport|target|tellAll|textOf|thrown|trace|trimmed|ts|waiting|waitMs|warm|write)$/;
 
 const from = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 

@@ -87,14 +87,14 @@ export function createClient(options, world, onClose) {
     const repeats = key && dedupe.repeat(key, now);
     if (repeats) {
       if (!repeats.event) return "before_send";
-      if (repeats.count > 1) counts.deduped++;
+      if (repeats.amount > 1) counts.deduped++;
       return "";
     }
     if (!isRoom(level >= ERROR)) return "rate_limited";
     const content = finish();
     if (plain.isCut()) content.extra_data._truncated = true;
     const event = make(level, now, { ...content, user_id }, session());
-    if (key) dedupe.open(key, event);
+    if (key) dedupe.begin(key, event);
     if (!event) return "before_send";
     put(event);
     return "";
@@ -125,7 +125,7 @@ export function createClient(options, world, onClose) {
   };
 
   const cut = () => {
-    dedupe.flush();
+    dedupe.tellAll();
     batcher.cut();
   };
 
@@ -210,7 +210,7 @@ export function createClient(options, world, onClose) {
       instrumentFetch: () =>
         instrument((own) => [patch(world, "fetch", (found) => createFetch(world, own, found))]),
       instrumentXhr: () => instrument((own) => patchXhr(world, own)),
-      flush: async (timeoutMs = 5e3) => (cut(), outbox.flush(timeoutMs)),
+      flush: async (timeoutMs = 5e3) => (cut(), outbox.drain(timeoutMs)),
       async close(timeoutMs) {
         const isDone = isPaused || (await api.flush(timeoutMs));
         isOpen = false;
@@ -222,8 +222,8 @@ export function createClient(options, world, onClose) {
       },
       stats: () => ({
         ...counts,
-        stored: outbox.count(true),
-        queued: outbox.count(false) + batcher.count() + dedupe.pending(),
+        stored: outbox.waiting(true),
+        queued: outbox.waiting(false) + batcher.waiting() + dedupe.pending(),
         drops: { ...drops },
       }),
       pause() {

@@ -102,7 +102,7 @@
  * @property {string} id
  * @property {number} ts when its first event came
  * @property {number} severe 1 where it holds an error
- * @property {number} count of its events
+ * @property {number} amount of its events
  * @property {string} body
  * @property {number} bytes of the body
  * @property {Record<string, number>} [report] the losses that it tells of

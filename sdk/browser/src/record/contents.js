@@ -18,10 +18,10 @@ const NUMBERS_AND_IDS = /\/(\d+|[\da-f-]{16,})(?=\/|$)/gi;
  * @returns {Read}
  */
 export const readLog = (request_path, message, context, more, type) => (safe) => {
-  const { plain, text } = safe;
+  const { plain, textOf } = safe;
   const isThrown = type || isError(message);
   const isCause = !isThrown && isError(context);
-  const words = isThrown ? "" : text(toText(plain(message)));
+  const words = isThrown ? "" : textOf(toText(plain(message)));
   const thrown = isThrown ? message : context;
   const extra_data = { ...more, ...fieldsOf(isCause ? null : plain(context)) };
   const mark = isThrown || isCause ? markOf(thrown) : "";
@@ -47,11 +47,11 @@ export const readLog = (request_path, message, context, more, type) => (safe) =>
  */
 export const readRequest =
   (method, pathname, status_code, ms) =>
-  ({ text }) => [
+  ({ textOf }) => [
     () => ({
       kind: "request",
-      request_method: text(method, 32).toUpperCase(),
-      request_path: text(pathname.replace(NUMBERS_AND_IDS, "/{id}"), 1024),
+      request_method: textOf(method, 32).toUpperCase(),
+      request_path: textOf(pathname.replace(NUMBERS_AND_IDS, "/{id}"), 1024),
       status_code,
       duration_ms: Math.max(0, Math.round(ms * 10) / 10),
       extra_data: {},

@@ -21,16 +21,16 @@ const CAUSES = 5;
  * @param {string} [type] of what is no Error
  * @returns {Thrown}
  */
-export function describe(thrown, { plain, text }, type = "Error") {
+export function describe(thrown, { plain, textOf }, type = "Error") {
   const chain = [thrown];
   const all = [];
   for (const one of chain) {
     if (all.length > CAUSES) break;
     const [name, message, stack] = partsOf(one, plain);
     all.push({
-      type: text(name || type, 256),
-      value: message || stack ? text(message || "") : toText(plain(one)),
-      stacktrace: readStack(stack, text),
+      type: textOf(name || type, 256),
+      value: message || stack ? textOf(message || "") : toText(plain(one)),
+      stacktrace: readStack(stack, textOf),
     });
     // Its cause, and the errors that it sums up.
     const errors = get(one, "errors");
@@ -57,23 +57,23 @@ export const toText = (value) => (typeof value === "string" ? value : encode(val
  * @param {unknown} thrown
  */
 export function markOf(thrown) {
-  const { plain, text } = createPlain();
+  const { plain, textOf } = createPlain();
   const [name, message, stack] = partsOf(thrown, plain);
-  return encode([name, stack ? message : plain(thrown), readStack(stack, text, 3)]);
+  return encode([name, stack ? message : plain(thrown), readStack(stack, textOf, 3)]);
 }
 
 /**
  * @param {any} stack of Chromium (`at f (file:1:2)`), Firefox and Safari (`f@file:1:2`)
- * @param {(value: any, limit: number) => string} text
+ * @param {(value: any, limit: number) => string} textOf
  * @param {number} [most]
  */
-export function readStack(stack, text, most = FRAMES) {
+export function readStack(stack, textOf, most = FRAMES) {
   const frames = [];
   for (const line of `${stack}`.split("\n")) {
     const [, name, file, row, column] =
       /^\s*(?:at )?(?:(.{0,256}?)(?: \(|@))?([^\s()@]{1,1024}):(\d+):(\d+)\)?$/.exec(line) || [];
     if (file && frames.length < most)
-      frames.push({ function: name || "?", file: text(file, 512), line: +row, column: +column });
+      frames.push({ function: name || "?", file: textOf(file, 512), line: +row, column: +column });
   }
   return frames;
 }

@@ -58,7 +58,7 @@ export function createBatcher(world, { batchSize, flushMs, release, env }, stats
 
   return {
     cut,
-    count: () => (open ? open.count : 0),
+    waiting: () => (open ? open.amount : 0),
     /**
      * @param {string} event as JSON
      * @param {boolean} severe
@@ -69,13 +69,13 @@ export function createBatcher(world, { batchSize, flushMs, release, env }, stats
       if (!open) {
         // Never twice the same, so that batches keep their order in storage.
         last = Math.max(world.Date.now(), last + 1);
-        open = { id: uuid7(last), ts: last, severe: 0, count: 0, body: "", bytes: 0 };
+        open = { id: uuid7(last), ts: last, severe: 0, amount: 0, body: "", bytes: 0 };
         timer = world.setTimeout(cut, flushMs);
       }
-      open.count = events.push(event);
+      open.amount = events.push(event);
       open.bytes += size;
       if (severe) open.severe = 1;
-      if (open.count >= batchSize) cut();
+      if (open.amount >= batchSize) cut();
       // An error is what the page may die of: it is in storage before anything else happens.
       else if (severe) outbox.save(close(open));
     },

@@ -47,25 +47,25 @@ export function createOutbox(world, settings, stats, fetch, tell) {
   /** @param {Batch} batch @param {string} [reason] of its loss */
   const forget = (batch, reason) => {
     items.delete(batch);
-    keep.remove(batch.key);
+    keep.erase(batch.key);
     if (reason) {
       giveBack(batch.report);
-      drop(reason, batch.count, batch.foreign);
+      drop(reason, batch.amount, batch.foreign);
     }
   };
 
   /** Keep to the bounds, in memory and in storage together. */
   const trim = async () => {
-    const stored = await keep.entries();
+    const stored = await keep.allOf();
     const loose = [...items].filter(({ key, busy }) => !key && !busy);
     shorten([...loose, ...stored], maxBytes, (one) => {
-      const { key, count } = one;
+      const { key, amount } = one;
       const batch = [...items].find((item) => item === one || (key && item.key === key));
       if (batch) {
         if (!batch.busy) forget(batch, "evicted");
       } else if (one.tab !== tab) {
-        keep.remove(key);
-        drop("evicted", count, true);
+        keep.erase(key);
+        drop("evicted", amount, true);
       }
     });
   };
@@ -110,11 +110,11 @@ export function createOutbox(world, settings, stats, fetch, tell) {
 
   /** @param {Batch} batch @param {import("./post.js").Answer} answer */
   const settle = (batch, { status, waitMs = 0, rejected = 0 }) => {
-    const { count, foreign } = batch;
+    const { amount, foreign } = batch;
     silences = status ? 0 : silences + 1;
     if (status > 199 && status < 300) {
       forget(batch);
-      counts[foreign ? "recovered" : "sent"] += count - rejected;
+      counts[foreign ? "recovered" : "sent"] += amount - rejected;
       drop("rejected", rejected, foreign);
       isOffline = isRefused = false;
       resumeAt = probes = 0;
@@ -130,7 +130,7 @@ export function createOutbox(world, settings, stats, fetch, tell) {
     } else if (status === 413) split(batch);
     else if ([400, 415, 422].includes(status)) {
       forget(batch, "refused");
-      tell("refused", status, count);
+      tell("refused", status, amount);
     } else {
       // The key or the address is wrong: what we have is kept until somebody mends it.
       rest(REFUSED_MS, true);
@@ -148,7 +148,7 @@ export function createOutbox(world, settings, stats, fetch, tell) {
     const parts = middle ? [events.slice(0, middle), events.slice(middle)] : [events];
     const made = parts.map((part) => {
       const id = uuid7(batch.ts);
-      const piece = { ...batch, id, key: undefined, count: part.length, trimmed: !middle };
+      const piece = { ...batch, id, key: undefined, amount: part.length, trimmed: !middle };
       seal(piece, { ...head, batch_id: id }, part.map(encode));
       // The losses are told of by the first alone.
       batch.report = head.client_report = undefined;
@@ -164,11 +164,11 @@ export function createOutbox(world, settings, stats, fetch, tell) {
     if (isAdopting) return;
     isAdopting = true;
     try {
-      for (const entry of await tabs.orphans(keep.entries)) {
-        const body = await keep.body(entry.key);
+      for (const entry of await tabs.orphans(keep.allOf)) {
+        const body = await keep.bodyOf(entry.key);
         if (body?.startsWith(`{"batch_id":"${entry.id}"`) && body.endsWith("]}"))
           items.add({ ...entry, body, bytes: byteLength(body), foreign: true });
-        else keep.remove(entry.key);
+        else keep.erase(entry.key);
       }
     } catch {
       // it is still there the next time
@@ -221,9 +221,9 @@ export function createOutbox(world, settings, stats, fetch, tell) {
     /** Back from where the browser keeps pages: others may have sent what we left. */
     async back() {
       for (const batch of items)
-        if (batch.key && (await keep.body(batch.key)) === null) {
+        if (batch.key && (await keep.bodyOf(batch.key)) === null) {
           items.delete(batch);
-          if (!batch.foreign) counts.handed_over += batch.count;
+          if (!batch.foreign) counts.handed_over += batch.amount;
         }
       pump();
     },
@@ -234,7 +234,7 @@ export function createOutbox(world, settings, stats, fetch, tell) {
       pump();
     },
     /** @param {number} timeoutMs @returns {Promise<boolean>} whether all was sent */
-    flush: (timeoutMs) =>
+    drain: (timeoutMs) =>
       new Promise((resolve) => {
         retry();
         if (!items.size) return resolve(true);
@@ -250,9 +250,9 @@ export function createOutbox(world, settings, stats, fetch, tell) {
       tabs.leave();
     },
     /** Count of this page's events that wait. @param {boolean} stored */
-    count: (stored) =>
+    waiting: (stored) =>
       [...items].reduce(
-        (sum, { key, foreign, count }) => sum + (foreign || !key === stored ? 0 : count),
+        (sum, { key, foreign, amount }) => sum + (foreign || !key === stored ? 0 : amount),
         stored ? counts.handed_over : 0,
       ),
   };

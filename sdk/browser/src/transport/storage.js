@@ -9,7 +9,7 @@ const KEY_LENGTH = 160;
  * @property {string} id
  * @property {number} ts
  * @property {number} severe 1 where it holds an error
- * @property {number} count
+ * @property {number} amount of its events
  * @property {number} bytes of key and value at the most, in the units of the quota
  * @property {string} tab which wrote it
  */
@@ -53,7 +53,7 @@ export function createKeep(world, settings, tab) {
   );
 
   /** @param {string} [key] */
-  const remove = async (key) => {
+  const erase = async (key) => {
     try {
       if (key) await storage.remove(key);
     } catch {
@@ -62,18 +62,18 @@ export function createKeep(world, settings, tab) {
   };
 
   return {
-    remove,
+    erase,
 
     /**
      * Write a batch in place of what it was; take it out while nothing may be stored.
      * @param {import("../types.js").Batch} batch @param {boolean} isHeld
      */
     async save(batch, isHeld) {
-      const { ts, severe, count, id, body } = batch;
+      const { ts, severe, amount, id, body } = batch;
       const key = isHeld
         ? undefined
-        : prefix + [tab, ts, severe, count, body.length + KEY_LENGTH, id].join(":");
-      if (batch.key !== key) remove(batch.key);
+        : prefix + [tab, ts, severe, amount, body.length + KEY_LENGTH, id].join(":");
+      if (batch.key !== key) erase(batch.key);
       batch.key = key;
       try {
         if (key) await storage.put(key, body);
@@ -83,19 +83,19 @@ export function createKeep(world, settings, tab) {
     },
 
     /** All batches, the oldest first; what is none of ours is removed. */
-    async entries() {
+    async allOf() {
       /** @type {Entry[]} */
       const found = [];
       for (const key of (await storage?.list()) || []) {
-        const [owner, ts, severe, count, bytes, id, more] = key.slice(prefix.length).split(":");
-        if (!id || more) remove(key);
+        const [owner, ts, severe, amount, bytes, id, more] = key.slice(prefix.length).split(":");
+        if (!id || more) erase(key);
         else
           found.push({
             key,
             id,
             ts: +ts,
             severe: +severe,
-            count: +count,
+            amount: +amount,
             bytes: +bytes,
             tab: owner,
           });
@@ -104,7 +104,7 @@ export function createKeep(world, settings, tab) {
     },
 
     /** @param {string} key */
-    body: async (key) => storage.get(key),
+    bodyOf: async (key) => storage.get(key),
   };
 }
 

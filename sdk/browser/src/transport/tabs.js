@@ -47,11 +47,11 @@ export function createTabs(world, project, tab, onLead) {
 
     /**
      * Return those of the stored batches that nobody else will send; none where another tab leads.
-     * @param {() => Promise<import("./storage.js").Entry[]>} entries
+     * @param {() => Promise<import("./storage.js").Entry[]>} stored
      */
-    async orphans(entries) {
+    async orphans(stored) {
       if (!leads) return [];
-      const all = await entries(); // first: who writes after this holds no lock that we see
+      const all = await stored(); // first: who writes after this holds no lock that we see
       const { held = [] } = locks ? await locks.query() : {};
       return all.filter(
         ({ tab: owner, ts }) =>
