@@ -32,7 +32,7 @@ export const levelOf = (level) =>
  */
 export function readOptions(options) {
   /** @type {any} */
-  const settings = { ...options, ...(options && options.offline) };
+  const settings = { ...options, .../** @type {any} */ (options?.offline) };
   for (const [name, value] of Object.entries(NUMBERS))
     if (!(settings[name] >= 0)) settings[name] = value;
   settings.level = levelOf(settings.level);

@@ -57,11 +57,9 @@ export function createPlain(depth = DEPTH) {
         : ArrayBuffer.isView(value)
           ? []
           : Object.keys(value);
-      const proto = Object.getPrototypeOf(value);
-      if (!isList && !keys.length && proto && proto !== Object.prototype) {
-        const name = Object.prototype.toString.call(value);
-        return name === "[object URL]" ? textOf(value) : name;
-      }
+      const tag = Object.prototype.toString.call(value);
+      if (!isList && !keys.length && tag !== "[object Object]")
+        return tag === "[object URL]" ? textOf(value) : tag;
       const most = budget ? ENTRIES : 0;
       if (keys.length > most) isCut = true;
       parents.push(value);

@@ -15,13 +15,13 @@ export const touches = (text, start, end) =>
  *
  * @param {string} digits
  */
-export function isCard(digits) {
-  if (!CARDS.test(digits)) return false;
-  let sum = 0;
-  for (let index = digits.length, isSecond = 0; index--; isSecond ^= 1)
-    sum += isSecond ? (+digits[index] * 2) % 9 || +digits[index] : +digits[index];
-  return sum % 10 === 0;
-}
+export const isCard = (digits) =>
+  CARDS.test(digits) &&
+  [...digits]
+    .reverse()
+    .reduce((sum, digit, index) => sum + ((index % 2 && (+digit * 2) % 9) || +digit), 0) %
+    10 ===
+    0;
 
 /**
  * Return the card or SSN that begins at `start`: the longest, in groups as people write them; where
@@ -65,16 +65,17 @@ export function accountSpan(text, start) {
   ACCOUNT.lastIndex = start;
   const [all] = ACCOUNT.exec(text) || [""];
   let length = 0;
-  let head = 0;
-  let rest = 0;
+  let digits = "";
   for (let index = 0; index < all.length && length < 34; index++) {
-    const digits = parseInt(all[index], 36);
-    if (!(digits >= 0)) continue; // a blank
-    const factor = digits > 9 ? 100 : 10;
-    if (++length < 5) head = head * factor + digits;
-    else rest = (rest * factor + digits) % 97;
+    if (all[index] === " ") continue;
+    length++;
+    digits += parseInt(all[index], 36);
     // Its beginning, two letters and two digits, stands behind the rest.
-    if (length > 14 && (rest * 1e6 + head) % 97 === 1 && !touches(text, start, start + index + 1))
+    if (
+      length > 14 &&
+      BigInt(digits.slice(6) + digits.slice(0, 6)) % 97n === 1n &&
+      !touches(text, start, start + index + 1)
+    )
       return [start, start + all.length];
   }
 }

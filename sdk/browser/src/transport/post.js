@@ -51,21 +51,21 @@ export function createPost(world, { endpoint, apiKey, keepalive, gzip }, fetch) 
       try {
         /** @type {Record<string, string>} */
         const sent = { "Content-Type": "text/plain" };
-        /** @type {RequestInit} */
-        const init = {
-          method: "POST",
-          body,
-          headers: sent,
-          signal: controller.signal,
-          keepalive: outlives,
-        };
+        /** @type {string | Blob} */
+        let content = body;
         // Never on the way out: compressing takes time that a page which ends does not have.
         if (gzip && !leaving && bytes > GZIP_FROM_BYTES && world.CompressionStream) {
           const stream = new Blob([body]).stream().pipeThrough(new world.CompressionStream("gzip"));
-          init.body = await new Response(stream).blob();
+          content = await new Response(stream).blob();
           sent["Content-Encoding"] = "gzip";
         }
-        const response = await fetch(address(), init);
+        const response = await fetch(address(), {
+          method: "POST",
+          body: content,
+          headers: sent,
+          signal: controller.signal,
+          keepalive: outlives,
+        });
         const { status, headers } = response;
         // Until it is read the browser counts an answer's bytes as under way.
         const text = await response.text();
