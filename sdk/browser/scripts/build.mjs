@@ -1,6 +1,6 @@
 /**
  * Builds what the package holds: `dist/headwater.js` (ESM), `dist/headwater.iife.js` (global
- * `Headwater`) and `dist/axios.js`. The types come from tsc. Says how large each is.
+ * `Headwater`), `dist/requests.js` and `dist/axios.js`. The types come from tsc. Says how large each is.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -12,13 +12,14 @@ import { minify } from "terser";
 /** Joined by esbuild, minified by terser: a twentieth smaller than by either alone. */
 const PARTS = [
   { entry: "src/index.js", name: "headwater.js", format: "esm" },
-  { entry: "src/index.js", name: "headwater.iife.js", format: "iife", globalName: "Headwater" },
+  { entry: "src/all.js", name: "headwater.iife.js", format: "iife", globalName: "Headwater" },
+  { entry: "src/requests.js", name: "requests.js", format: "esm" },
   { entry: "src/axios.js", name: "axios.js", format: "esm" },
 ];
 
 /** Names of fields that no page, no gateway and no browser ever sees: they may become shorter. */
 const INTERNAL =
-  /^(address|amount|allOf|attempts|back|beacon|begin|bodyOf|busy|bytes|counts|cut|drain|drop|end|enter|erase|event|fits|flown|foreign|giveBack|hasTrace|hold|hurry|inside|isCut|isInside|keep|last|leave|make|online|orphans|pending|plain|printed|project|pump|repeat|report|retry|sample|save|severe|stop|summary|tab|takeReport|target|tellAll|textOf|thrown|trace|trimmed|ts|waiting|waitMs|warm|write)$/;
+  /^(amount|allOf|attempts|back|beacon|begin|bodyOf|busy|bytes|counts|cut|drain|drop|end|enter|erase|event|fits|flown|foreign|giveBack|hasTrace|hold|hurry|inside|isCut|isInside|keep|last|leave|make|online|orphans|pending|plain|printed|project|pump|repeat|report|retry|save|severe|stop|summary|tab|takeReport|tellAll|textOf|thrown|trace|trimmed|ts|waiting|waitMs|warm|write)$/;
 
 const from = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 

@@ -107,7 +107,8 @@ export function compactRules() {
   const constants = {
     MARK: JSON.stringify(rules.replacement),
     WORDS: JSON.stringify(grouped(names.words)),
-    SHORT_WORDS: JSON.stringify(names.short_words.join("|")),
+    // What only adds a digit is found without it.
+    SHORT_WORDS: JSON.stringify(names.short_words.filter((word) => !/\d/.test(word)).join("|")),
     DESCRIBES: literal(`_(?:${plurals(names.descriptors)})$`, "i"),
     COUNTS: literal(
       `_(?:${plurals(names.scalar_descriptors)})$|^(?:${plurals(names.scalar_heads)})_|(?:^|_)tokens$`,

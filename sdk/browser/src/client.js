@@ -1,8 +1,8 @@
 import { createGuard } from "./guard.js";
 import { ERROR, levelOf, readOptions } from "./options.js";
 import { listen } from "./page/events.js";
-import { createFetch, createTarget, patch, patchXhr } from "./page/requests.js";
 import { createSession } from "./page/session.js";
+import { createTarget } from "./page/target.js";
 import { fieldsOf, readLog, readRequest } from "./record/contents.js";
 import { createDedupe } from "./record/dedupe.js";
 import { toText } from "./record/errors.js";
@@ -37,7 +37,7 @@ export function createClient(options, world, onClose) {
   const shared = {};
   /** @type {(() => void)[]} */
   const undo = [];
-  const original = world.fetch;
+  const { fetch } = world; // the page's own: what others make of it later is not for us
   const { inside, isInside } = createGuard();
   const stats = createStats();
   const { counts, drops } = stats;
@@ -50,7 +50,7 @@ export function createClient(options, world, onClose) {
     settings,
     stats,
     async (input, init) =>
-      /** @type {Response} */ (await inside(() => original.call(world, input, init))),
+      /** @type {Response} */ (await inside(() => fetch.call(world, input, init))),
     (reason, status, events) => inside(() => onError?.({ reason, status, events })),
   );
   const batcher = createBatcher(world, settings, stats, {
@@ -70,42 +70,40 @@ export function createClient(options, world, onClose) {
   );
 
   /**
-   * The way of an event: sample, fold, rate, redact, hook, batch. Returns where it got lost.
+   * The way of an event: sample, fold, rate, redact, hook, batch.
    * @param {number} level
    * @param {import("./record/contents.js").Read} read
    */
-  const take = (level, read) => {
-    if (isPaused) return "paused";
-    if (Math.random() >= sampleRate) {
-      counts.sampled++;
-      return "";
-    }
-    const plain = createPlain();
-    const now = world.Date.now();
-    const [finish, mark] = read(plain);
-    const key = mark && level + mark;
-    const repeats = key && dedupe.repeat(key, now);
-    if (repeats) {
-      if (!repeats.event) return "before_send";
-      if (repeats.amount > 1) counts.deduped++;
-      return "";
-    }
-    if (!isRoom(level >= ERROR)) return "rate_limited";
-    const content = finish();
-    if (plain.isCut()) content.extra_data._truncated = true;
-    const event = make(level, now, { ...content, user_id }, session());
-    if (key) dedupe.begin(key, event);
-    if (!event) return "before_send";
-    put(event);
-    return "";
-  };
-
-  /** @type {(...given: Parameters<typeof take>) => void} */
   const capture = (level, read) => {
     if (!isOpen || isInside()) return;
     counts.captured++;
-    const fate = inside(() => take(level, read)) ?? "internal";
-    if (fate) stats.drop(fate, 1);
+    /** Where it got lost. */
+    const fate = inside(() => {
+      if (isPaused) return "paused";
+      if (Math.random() >= sampleRate) {
+        counts.sampled++;
+        return "";
+      }
+      const plain = createPlain();
+      const now = world.Date.now();
+      const [finish, mark] = read(plain);
+      const key = mark && level + mark;
+      const repeats = key && dedupe.repeat(key, now);
+      if (repeats) {
+        if (!repeats.event) return "before_send";
+        if (repeats.amount > 1) counts.deduped++;
+        return "";
+      }
+      if (!isRoom(level >= ERROR)) return "rate_limited";
+      const content = finish();
+      if (plain.isCut()) content.extra_data._truncated = true;
+      const event = make(level, now, { ...content, user_id }, session());
+      if (key) dedupe.begin(key, event);
+      if (!event) return "before_send";
+      put(event);
+      return "";
+    });
+    if (fate !== "") stats.drop(fate ?? "internal", 1);
   };
 
   /** @param {number} level @param {unknown} message @param {unknown} context @param {Context} [bound] @param {string} [type] */
@@ -116,13 +114,7 @@ export function createClient(options, world, onClose) {
       readLog(world.location?.pathname, message, context, { ...bound, ...shared }, type),
     );
 
-  /** @type {import("./page/requests.js").Requests} */
-  const requests = {
-    target: createTarget(world, settings),
-    trace: () => session().trace_id,
-    sample: (method, { pathname }, began, status) =>
-      capture(0, readRequest(method, pathname, status, world.performance.now() - began)),
-  };
+  const isTarget = createTarget(world, settings);
 
   const cut = () => {
     dedupe.tellAll();
@@ -157,19 +149,6 @@ export function createClient(options, world, onClose) {
     );
   }
 
-  /** @param {(requests: import("./page/requests.js").Requests) => (() => void)[]} start */
-  const instrument = (start) => {
-    let isOn = true; // where somebody wrapped ours it stays, and does nothing
-    const target = /** @param {unknown} url */ (url) => isOn && requests.target(url);
-    const patches = inside(() => start({ ...requests, target })) || [];
-    const stop = () => {
-      isOn = false;
-      patches.forEach((one) => one());
-    };
-    undo.push(stop);
-    return stop;
-  };
-
   /** @param {unknown} value */
   const plainOf = (value) => createPlain().plain(value);
 
@@ -203,13 +182,12 @@ export function createClient(options, world, onClose) {
         return api;
       },
       child: (context) => logOf({ ...bound, ...fieldsOf(plainOf(context)) }),
-      traceId: requests.trace,
+      traceId: () => session().trace_id,
       newTrace: () => session(true).trace_id,
-      traceFor: (url) => (requests.target(url) ? requests.trace() : undefined),
-      fetch: createFetch(world, requests, original),
-      instrumentFetch: () =>
-        instrument((own) => [patch(world, "fetch", (found) => createFetch(world, own, found))]),
-      instrumentXhr: () => instrument((own) => patchXhr(world, own)),
+      traceFor: (url) => (isTarget(url) ? session().trace_id : undefined),
+      request: (method, url, status, ms) =>
+        capture(0, readRequest(world.location, method, url, status, ms)),
+      onClose: (end) => void undo.push(end),
       flush: async (timeoutMs = 5e3) => (cut(), outbox.drain(timeoutMs)),
       async close(timeoutMs) {
         const isDone = isPaused || (await api.flush(timeoutMs));

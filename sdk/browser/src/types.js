@@ -87,11 +87,11 @@
  * @property {() => string} traceId
  * @property {() => string} newTrace
  * @property {(url: unknown) => string | undefined} traceFor the trace id, for an address that may get it
- * @property {typeof fetch} fetch like the page's, with trace id and measured
- * @property {() => () => void} instrumentFetch returns what takes it back, as the other two
- * @property {() => () => void} instrumentXhr
+ * @property {(method: string, url: unknown, status: number, ms: number) => void} request how long a
+ *   request of the page took, status 0 where no answer came
  * @property {(timeoutMs?: number) => Promise<boolean>} flush whether all was sent in that time
  * @property {(timeoutMs?: number) => Promise<boolean>} close
+ * @property {(end: () => void) => void} onClose called by `close`
  * @property {() => StatsNow} stats
  * @property {() => void} pause sends and stores nothing until `resume`: for consent
  * @property {() => void} resume

@@ -1,4 +1,4 @@
-import { patch } from "./requests.js";
+import { patch } from "./patch.js";
 
 /**
  * @typedef {object} Page what the page's events are told to

@@ -115,10 +115,10 @@ test("stacks of Chromium, Firefox and Safari", () => {
     ),
     [at("shop.pay", 1, 2), at("?", 3, 4), at("async go", 5, 6)],
   );
-  assert.deepEqual(readStack("pay@https://a.example/b.js:1:2\n@https://a.example/b.js:3:4\n", String), [
-    at("pay", 1, 2),
-    at("?", 3, 4),
-  ]);
+  assert.deepEqual(
+    readStack("pay@https://a.example/b.js:1:2\n@https://a.example/b.js:3:4\n", String),
+    [at("pay", 1, 2), at("?", 3, 4)],
+  );
   assert.equal(readStack("at f (https://a.example/b.js:1:2)\n".repeat(99), String).length, 50);
 });
 
