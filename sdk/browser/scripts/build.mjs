@@ -19,7 +19,7 @@ const PARTS = [
 
 /** Names of fields that no page, no gateway and no browser ever sees: they may become shorter. */
 const INTERNAL =
-  /^(amount|allOf|attempts|back|beacon|begin|bodyOf|busy|bytes|counts|cut|drain|drop|end|enter|erase|event|fits|flown|foreign|giveBack|hasTrace|hold|hurry|inside|isCut|isInside|keep|last|leave|make|online|orphans|pending|plain|printed|project|pump|repeat|report|retry|save|severe|stop|summary|tab|takeReport|tellAll|textOf|thrown|trace|trimmed|ts|waiting|waitMs|warm|write)$/;
+  /^(amount|allOf|back|beacon|begin|bodyOf|busy|bytes|counts|cut|drain|drop|end|enter|erase|event|fits|flown|foreign|giveBack|hasTrace|hold|hurry|inside|isCut|isInside|keep|last|leave|make|online|orphans|pending|plain|printed|project|pump|repeat|report|retry|save|severe|stop|summary|tab|takeReport|tellAll|textOf|thrown|trace|trimmed|ts|waiting|waitMs|warm|write)$/;
 
 const from = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 

@@ -48,8 +48,8 @@ const sign = (pattern) =>
  */
 const COMMON = new Set(
   (
-    "type types kind policy name names status state endpoint version provider enabled required " +
-    "valid invalid expired missing error errors handler js ts " +
+    "type types name names status state endpoint version enabled required " +
+    "valid invalid expired missing error errors js ts " +
     "count counts length in at on usage limit limits max min total age expires expiry expiration ttl " +
     "changed updated created set has is needs"
   ).split(" "),

@@ -111,7 +111,6 @@
  * @property {string} [tab] which wrote it, where that was an earlier page
  * @property {boolean} [busy] being sent
  * @property {boolean} [flown] handed to the browser when the page seemed to end
- * @property {number} [attempts] that failed
  * @property {boolean} [trimmed] its one event was cut down
  */
 export {};

@@ -46,8 +46,7 @@ export function numberSpan(text, start) {
     // Behind a dash it is inside a UUID.
     const isInside = first + text[start - 1] === "--";
     const isFound =
-      (end - start === 11 && /^\d{3}-\d\d-\d{4}$/.test(text.slice(start, end))) ||
-      (!isInside && isCard(digits));
+      /^\d{3}-\d\d-\d{4}$/.test(text.slice(start, end)) || (!isInside && isCard(digits));
     if (isFound && !touches(text, start, end)) stop = end;
     if (isOne || !separator || separator !== first) break;
   }
@@ -65,17 +64,15 @@ export function accountSpan(text, start) {
   ACCOUNT.lastIndex = start;
   const [all] = ACCOUNT.exec(text) || [""];
   let length = 0;
-  let digits = "";
+  let head = "";
+  let rest = 0; // modulo 97
   for (let index = 0; index < all.length && length < 34; index++) {
     if (all[index] === " ") continue;
-    length++;
-    digits += parseInt(all[index], 36);
+    const digits = `${parseInt(all[index], 36)}`;
+    if (++length < 5) head += digits;
+    else rest = +(rest + digits) % 97;
     // Its beginning, two letters and two digits, stands behind the rest.
-    if (
-      length > 14 &&
-      BigInt(digits.slice(6) + digits.slice(0, 6)) % 97n === 1n &&
-      !touches(text, start, start + index + 1)
-    )
+    if (length > 14 && +(rest + head) % 97 === 1 && !touches(text, start, start + index + 1))
       return [start, start + all.length];
   }
 }

@@ -26,7 +26,7 @@ const CHECKS = [
   // Not prose such as `bearer of news` and `basic plan`; but user and password in base64.
   (text, start, end) => {
     const [value] = /** @type {RegExpExecArray} */ (/\S+$/.exec(text.slice(start, end)));
-    let isSecret = value.length > 15 || /\d/.test(value);
+    let isSecret = /.{16}|\d/.test(value);
     try {
       isSecret ||= atob(value.replace(/-/g, "+").replace(/_/g, "/")).includes(":");
     } catch {

@@ -39,6 +39,7 @@ export function createOutbox(world, settings, stats, fetch, tell) {
   let isAdopting = false;
   /** @type {Batch[]} came since the last look at them */
   let fresh = [];
+  let failures = 0;
   let silences = 0;
   let probes = 0;
   /** @type {ReturnType<typeof setTimeout>} */
@@ -111,6 +112,8 @@ export function createOutbox(world, settings, stats, fetch, tell) {
   /** @param {Batch} batch @param {import("./post.js").Answer} answer */
   const settle = (batch, { status, waitMs = 0, rejected = 0 }) => {
     const { amount, foreign } = batch;
+    const isTransient = !status || status > 499 || [408, 425, 429].includes(status);
+    failures = isTransient ? failures + 1 : 0;
     silences = status ? 0 : silences + 1;
     if (status > 199 && status < 300) {
       forget(batch);
@@ -118,14 +121,12 @@ export function createOutbox(world, settings, stats, fetch, tell) {
       drop("rejected", rejected, foreign);
       isOffline = isRefused = false;
       resumeAt = probes = 0;
-    } else if (!status || status > 499 || [408, 425, 429].includes(status)) {
+    } else if (isTransient) {
       counts.retried++;
-      const attempts = (batch.attempts = (batch.attempts || 0) + 1);
-      isOffline = isOffline || silences > 2 || attempts > settings.maxRetries;
-      if (isOffline) batch.attempts = 0;
+      isOffline = isOffline || failures > settings.maxRetries || silences > 2;
       const backoff = isOffline
         ? PROBE_MS * Math.min(10, 2 ** probes++)
-        : Math.random() * Math.min(PROBE_MS, 1000 * 2 ** (attempts - 1));
+        : Math.random() * Math.min(PROBE_MS, 1000 * 2 ** (failures - 1));
       rest(waitMs || backoff, waitMs);
     } else if (status === 413) split(batch);
     else if ([400, 415, 422].includes(status)) {
