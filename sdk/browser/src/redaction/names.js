@@ -36,8 +36,8 @@ const anyCase = (pattern) =>
  * @returns {NameTest}
  */
 export function createNameTest(names) {
-  // Before a short word no letter stands, or the case changes. No lower-case letter follows one, nor
-  // one of the caller's: `tokenizer` and `secretary` are the words that only begin like ours.
+  // A long word counts wherever it stands, but for `secretary` and `tokenizer`. Before a short one
+  // no letter stands, or the case changes; behind it, and behind the caller's, no lower-case letter.
   const short = `(?:^|[^A-Za-z]|[a-z](?=[A-Z]))(?:${anyCase(SHORT_WORDS)})`;
   const words = RegExp(
     `(?:${anyCase(WORDS)})(?!i[sz]|ar)|(?:${anyCase(wordPattern("~", names)).replace("~", short)})s?(?![a-z])`,

@@ -64,15 +64,16 @@ export function accountSpan(text, start) {
   ACCOUNT.lastIndex = start;
   const [all] = ACCOUNT.exec(text) || [""];
   let length = 0;
-  let head = "";
-  let rest = 0; // modulo 97
+  let head = 0;
+  let rest = 0;
   for (let index = 0; index < all.length && length < 34; index++) {
-    if (all[index] === " ") continue;
-    const digits = `${parseInt(all[index], 36)}`;
-    if (++length < 5) head += digits;
-    else rest = +(rest + digits) % 97;
+    const digits = parseInt(all[index], 36);
+    if (!(digits >= 0)) continue; // a blank
+    const factor = digits > 9 ? 100 : 10;
+    if (++length < 5) head = head * factor + digits;
+    else rest = (rest * factor + digits) % 97;
     // Its beginning, two letters and two digits, stands behind the rest.
-    if (length > 14 && +(rest + head) % 97 === 1 && !touches(text, start, start + index + 1))
+    if (length > 14 && (rest * 1e6 + head) % 97 === 1 && !touches(text, start, start + index + 1))
       return [start, start + all.length];
   }
 }
