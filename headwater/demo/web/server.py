@@ -23,7 +23,8 @@ from libs.common.db.engine import create_engine
 from libs.common.runtime import HttpServer, Listen
 
 _PAGE = Path(__file__).parent / "page"
-_SDK = Path(__file__).parents[3] / "sdk" / "browser" / "dist" / "headwater.js"
+_SDK = Path(__file__).parents[3] / "sdk" / "browser" / "dist"
+_SDK_FILES = ("headwater.js", "requests.js")
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 _GRACE = timedelta(seconds=3)
 _APPLICATION = "demo"
@@ -42,7 +43,7 @@ async def serve_demo(
     `tell` hears the page's address. Raises DemoFailed where the SDK was not built or the port is
     taken.
     """
-    if not _SDK.exists():
+    if not all((_SDK / name).exists() for name in _SDK_FILES):
         raise DemoFailed(
             "the browser SDK is not built: npm ci && npm run build -w sdk/browser, then again"
         )
@@ -97,7 +98,7 @@ async def _wait_until_known(ingest_url: str, key: str) -> None:
 def _app(backend: Starlette, settings: dict[str, str]) -> Starlette:
     async def file(request: Request) -> Response:
         name = request.path_params.get("name") or "index.html"
-        path = _SDK if name == _SDK.name else _PAGE / name
+        path = (_SDK if name in _SDK_FILES else _PAGE) / name
         if "/" in name or path.suffix not in _TYPES or not path.is_file():
             return Response(status_code=404)
         return Response(path.read_bytes(), media_type=_TYPES[path.suffix])

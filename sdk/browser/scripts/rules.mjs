@@ -48,10 +48,10 @@ const sign = (pattern) =>
  */
 const COMMON = new Set(
   (
-    "type types kind strength policy name names status state endpoint format version provider method enabled required " +
-    "valid invalid expired missing error errors service handler js mjs ts tsx " +
-    "count counts length size in at on used usage limit limits max min total age index expires expiry expiration ttl " +
-    "remaining reset changed updated created set exists attempts has is needs prompt completion input output use"
+    "type types name names status state endpoint version enabled required " +
+    "valid invalid expired missing error errors js ts " +
+    "count counts length in at on usage limit limits max min total age expires expiry expiration ttl " +
+    "changed updated created set has is needs"
   ).split(" "),
 );
 
@@ -82,7 +82,13 @@ function folds({ drop, dash, space, compat }) {
   };
   const among = (spans) =>
     `[${spans.map((span) => [...new Set(span)].map(escape).join("-")).join("")}]`;
-  return `(${among(drop)})|(${among(dash)})|${among([...space, ...compat])}`.toLowerCase();
+  // All blanks that are no ASCII: those of them that the file does not know normalise to themselves.
+  const isBlank = (span) => span.every((code) => /\p{Zs}/u.test(String.fromCodePoint(`0x${code}`)));
+  if (!space.every(isBlank)) throw new Error("rules.json folds a blank that is none");
+  return `(${among(drop)})|(${among(dash)})|[\\p{Zs}${among(compat).slice(1)}`.replace(
+    /\\[ux][^\\]+/g,
+    (code) => code.toLowerCase(),
+  );
 }
 
 /** Return the text of the module. */
@@ -101,13 +107,15 @@ export function compactRules() {
   const constants = {
     MARK: JSON.stringify(rules.replacement),
     WORDS: JSON.stringify(grouped(names.words)),
-    SHORT_WORDS: JSON.stringify(names.short_words.join("|")),
-    RUN_ON: JSON.stringify(names.run_on.join("|")),
-    DESCRIPTORS: JSON.stringify(plurals(names.descriptors)),
-    SCALAR_DESCRIPTORS: JSON.stringify(plurals(names.scalar_descriptors)),
-    SCALAR_HEADS: JSON.stringify(plurals(names.scalar_heads)),
+    // What only adds a digit is found without it.
+    SHORT_WORDS: JSON.stringify(names.short_words.filter((word) => !/\d/.test(word)).join("|")),
+    DESCRIBES: literal(`_(?:${plurals(names.descriptors)})$`, "i"),
+    COUNTS: literal(
+      `_(?:${plurals(names.scalar_descriptors)})$|^(?:${plurals(names.scalar_heads)})_|(?:^|_)tokens$`,
+      "i",
+    ),
     PATTERNS: JSON.stringify(patterns.map((pattern) => `(${pattern})`).join("|")),
-    SSN: literal(found.ssn.replace(/(\\d\{3}.*)$/, "($1)"), "iy"),
+    SSN: literal(`${found.ssn.replace(/(\\d\{3}.*)$/, "($1)")}(?![a-z\\d]|[.-]\\d)`, "iy"),
     SEPARATOR: JSON.stringify(rules.separator),
     ASSIGNED: literal(rules.name_tail + sign(rules.sign), "iy"),
     CARDS: literal(cards(rules.cards), ""),

@@ -1,21 +1,17 @@
 import { createGuard } from "./guard.js";
 import { ERROR, levelOf, readOptions } from "./options.js";
 import { listen } from "./page/events.js";
-import { createFetch, createTarget, instrumentFetch, instrumentXhr } from "./page/requests.js";
 import { createSession } from "./page/session.js";
+import { createTarget } from "./page/target.js";
 import { fieldsOf, readLog, readRequest } from "./record/contents.js";
 import { createDedupe } from "./record/dedupe.js";
 import { toText } from "./record/errors.js";
 import { createEvents } from "./record/events.js";
-import { hex } from "./record/ids.js";
 import { createPlain } from "./record/plain.js";
 import { createRateGuard } from "./record/rate.js";
 import { createStats } from "./stats.js";
 import { createBatcher } from "./transport/batcher.js";
 import { createOutbox } from "./transport/outbox.js";
-import { createPost } from "./transport/post.js";
-import { PREFIX, createKeep, openLocalStorage } from "./transport/storage.js";
-import { createTabs } from "./transport/tabs.js";
 
 /** @typedef {import("./types.js").Event} Event */
 /** @typedef {import("./types.js").Context} Context */
@@ -31,7 +27,7 @@ import { createTabs } from "./transport/tabs.js";
  */
 export function createClient(options, world, onClose) {
   const settings = readOptions(options);
-  const { endpoint, sampleRate, project, onError } = settings;
+  const { endpoint, sampleRate, onError } = settings;
   let isOpen = !!(world.document && endpoint); // on a server that renders the page nothing happens
   let isPaused = false;
   let leaving = 0; // 1 while the page hides, 2 once what it had is on its way
@@ -41,39 +37,27 @@ export function createClient(options, world, onClose) {
   const shared = {};
   /** @type {(() => void)[]} */
   const undo = [];
-  const original = world.fetch;
+  const { fetch } = world; // the page's own: what others make of it later is not for us
   const { inside, isInside } = createGuard();
   const stats = createStats();
   const { counts, drops } = stats;
-  const tab = hex(16);
-  const prefix = `${PREFIX}${project}:`;
   const session = createSession(world);
   const isRoom = createRateGuard(world);
   const { make, summary, warm, write } = createEvents(settings, stats);
 
-  const storage =
-    settings.offline === false ? undefined : settings.storage || openLocalStorage(world, prefix);
-  const outbox = createOutbox({
+  const outbox = createOutbox(
     world,
     settings,
     stats,
-    door: createPost(
-      world,
-      settings,
-      async (input, init) =>
-        /** @type {Response} */ (await inside(() => original.call(world, input, init))),
-    ),
-    keep: createKeep(storage, prefix, tab),
-    tab,
-    orphans: () => tabs.orphans(),
-    tell: (reason, status, events) => inside(() => onError?.({ reason, status, events })),
-  });
-  const tabs = createTabs(world, project, tab, outbox.pump);
+    async (input, init) =>
+      /** @type {Response} */ (await inside(() => fetch.call(world, input, init))),
+    (reason, status, events) => inside(() => onError?.({ reason, status, events })),
+  );
   const batcher = createBatcher(world, settings, stats, {
     save: outbox.save,
     add(batch) {
       outbox.add(batch);
-      if (leaving) outbox.leave();
+      if (leaving) outbox.hurry();
     },
   });
   /** @param {Event} event */
@@ -86,42 +70,40 @@ export function createClient(options, world, onClose) {
   );
 
   /**
-   * The way of an event: sample, fold, rate, redact, hook, batch. Returns where it got lost.
+   * The way of an event: sample, fold, rate, redact, hook, batch.
    * @param {number} level
    * @param {import("./record/contents.js").Read} read
    */
-  const take = (level, read) => {
-    if (isPaused) return "paused";
-    if (Math.random() >= sampleRate) {
-      counts.sampled++;
-      return "";
-    }
-    const plain = createPlain();
-    const now = world.Date.now();
-    const [finish, mark] = read(plain);
-    const key = mark && level + mark;
-    const repeats = key && dedupe.repeat(key, now);
-    if (repeats) {
-      if (!repeats.event) return "before_send";
-      if (repeats.count > 1) counts.deduped++;
-      return "";
-    }
-    if (!isRoom(level >= ERROR)) return "rate_limited";
-    const content = finish();
-    if (plain.isCut()) content.extra_data._truncated = true;
-    const event = make(level, now, { ...content, user_id }, session());
-    if (key) dedupe.open(key, event);
-    if (!event) return "before_send";
-    put(event);
-    return "";
-  };
-
-  /** @type {(...given: Parameters<typeof take>) => void} */
   const capture = (level, read) => {
     if (!isOpen || isInside()) return;
     counts.captured++;
-    const fate = inside(() => take(level, read)) ?? "internal";
-    if (fate) stats.drop(fate, 1);
+    /** Where it got lost. */
+    const fate = inside(() => {
+      if (isPaused) return "paused";
+      if (Math.random() >= sampleRate) {
+        counts.sampled++;
+        return "";
+      }
+      const plain = createPlain();
+      const now = world.Date.now();
+      const [finish, mark] = read(plain);
+      const key = mark && level + mark;
+      const repeats = key && dedupe.repeat(key, now);
+      if (repeats) {
+        if (!repeats.event) return "before_send";
+        if (repeats.amount > 1) counts.deduped++;
+        return "";
+      }
+      if (!isRoom(level >= ERROR)) return "rate_limited";
+      const content = finish();
+      if (plain.isCut()) content.extra_data._truncated = true;
+      const event = make(level, now, { ...content, user_id }, session());
+      if (key) dedupe.begin(key, event);
+      if (!event) return "before_send";
+      put(event);
+      return "";
+    });
+    if (fate !== "") stats.drop(fate ?? "internal", 1);
   };
 
   /** @param {number} level @param {unknown} message @param {unknown} context @param {Context} [bound] @param {string} [type] */
@@ -132,50 +114,40 @@ export function createClient(options, world, onClose) {
       readLog(world.location?.pathname, message, context, { ...bound, ...shared }, type),
     );
 
-  /** @type {import("./page/requests.js").Requests} */
-  const requests = {
-    target: createTarget(world, settings),
-    trace: () => session().trace_id,
-    sample: (method, { pathname }, began, status) =>
-      capture(0, readRequest(method, pathname, status, world.performance.now() - began)),
-  };
+  const isTarget = createTarget(world, settings);
 
   const cut = () => {
-    dedupe.flush();
+    dedupe.tellAll();
     batcher.cut();
   };
 
   if (isOpen) {
-    tabs.join();
+    outbox.enter();
     world.requestIdleCallback?.(warm);
-    undo.push(
-      listen(world, settings.capture, {
+    listen(
+      world,
+      settings.capture,
+      {
         thrown: (error, type = "Error") => log(ERROR, error, null, {}, type),
         printed: (level, [first, ...args]) => log(level, first, args.length ? { args } : null),
         leave(isGone) {
           leaving = 1;
           cut();
-          outbox.leave();
+          outbox.hurry();
           leaving = 2;
-          if (isGone) tabs.leave();
+          if (isGone) outbox.leave();
           else world.setTimeout(() => (leaving = 0));
         },
         back(isKept) {
           leaving = 0;
-          tabs.join();
+          outbox.enter();
           if (isKept) outbox.back();
         },
         online: outbox.retry,
-      }),
+      },
+      undo,
     );
   }
-
-  /** @param {() => () => void} start */
-  const undoable = (start) => {
-    const stop = inside(start) || (() => {});
-    undo.push(stop);
-    return stop;
-  };
 
   /** @param {unknown} value */
   const plainOf = (value) => createPlain().plain(value);
@@ -192,16 +164,9 @@ export function createClient(options, world, onClose) {
       error: write(3),
       fatal: write(4),
       captureException(error, options) {
-        let level = ERROR;
-        let ctx;
-        let more = bound;
-        inside(() => {
-          const { fingerprint } = options || {};
-          if (options?.level) level = levelOf(options.level);
-          ctx = options?.ctx;
-          if (fingerprint) more = { ...bound, fingerprint: plainOf(fingerprint) };
-        });
-        log(level, error, ctx, more, "Error");
+        const { level, fingerprint, ctx } = inside(() => ({ ...options })) || {};
+        const more = fingerprint && { fingerprint: plainOf(fingerprint) };
+        log(level ? levelOf(plainOf(level)) : ERROR, error, ctx, { ...bound, ...more }, "Error");
       },
       setUser(who) {
         inside(() => {
@@ -217,27 +182,26 @@ export function createClient(options, world, onClose) {
         return api;
       },
       child: (context) => logOf({ ...bound, ...fieldsOf(plainOf(context)) }),
-      traceId: requests.trace,
+      traceId: () => session().trace_id,
       newTrace: () => session(true).trace_id,
-      traceFor: (url) => (requests.target(url) ? requests.trace() : undefined),
-      fetch: createFetch(world, original, requests),
-      instrumentFetch: () => undoable(() => instrumentFetch(world, requests)),
-      instrumentXhr: () => undoable(() => instrumentXhr(world, requests)),
-      flush: async (timeoutMs = 5e3) => (cut(), outbox.flush(timeoutMs)),
+      traceFor: (url) => (isTarget(url) ? session().trace_id : undefined),
+      request: (method, url, status, ms) =>
+        capture(0, readRequest(world.location, method, url, status, ms)),
+      onClose: (end) => void undo.push(end),
+      flush: async (timeoutMs = 5e3) => (cut(), outbox.drain(timeoutMs)),
       async close(timeoutMs) {
         const isDone = isPaused || (await api.flush(timeoutMs));
         isOpen = false;
         undo.forEach((one) => one());
         cut();
         outbox.stop();
-        tabs.leave();
         onClose?.();
         return isDone;
       },
       stats: () => ({
         ...counts,
-        stored: outbox.count(true),
-        queued: outbox.count(false) + batcher.count() + dedupe.pending(),
+        stored: outbox.waiting(true),
+        queued: outbox.waiting(false) + batcher.waiting() + dedupe.pending(),
         drops: { ...drops },
       }),
       pause() {

@@ -1,3 +1,5 @@
+import { toText } from "./record/errors.js";
+
 /** @typedef {import("./types.js").Options} Options */
 /** @typedef {import("./types.js").Settings} Settings */
 
@@ -20,7 +22,7 @@ export const ERROR = 3;
 
 /** @param {unknown} level what is no level at all counts as `info` */
 export const levelOf = (level) =>
-  [1, 0, 3, 2, 4, 4][" dewfc".indexOf(`${level}`.charAt(0).toLowerCase())] ?? 1;
+  [1, 0, 3, 2, 4, 4][" dewfc".indexOf(`${toText(level)}`.charAt(0).toLowerCase())] ?? 1;
 
 /**
  * Return the options with every number that is missing or makes no sense replaced by its default.
@@ -30,7 +32,7 @@ export const levelOf = (level) =>
  */
 export function readOptions(options) {
   /** @type {any} */
-  const settings = { ...options, ...(options && options.offline) };
+  const settings = { ...options, .../** @type {any} */ (options?.offline) };
   for (const [name, value] of Object.entries(NUMBERS))
     if (!(settings[name] >= 0)) settings[name] = value;
   settings.level = levelOf(settings.level);

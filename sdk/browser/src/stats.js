@@ -43,7 +43,7 @@ export function createStats() {
     },
     /** A report was lost with its batch. @param {Record<string, number>} [report] */
     giveBack(report = {}) {
-      for (const reason of Object.keys(report)) add(lost, reason, report[reason]);
+      for (const reason in report) add(lost, reason, report[reason]);
     },
   };
 }

@@ -87,11 +87,11 @@
  * @property {() => string} traceId
  * @property {() => string} newTrace
  * @property {(url: unknown) => string | undefined} traceFor the trace id, for an address that may get it
- * @property {typeof fetch} fetch like the page's, with trace id and measured
- * @property {() => () => void} instrumentFetch returns what takes it back, as the other two
- * @property {() => () => void} instrumentXhr
+ * @property {(method: string, url: unknown, status: number, ms: number) => void} request how long a
+ *   request of the page took, status 0 where no answer came
  * @property {(timeoutMs?: number) => Promise<boolean>} flush whether all was sent in that time
  * @property {(timeoutMs?: number) => Promise<boolean>} close
+ * @property {(end: () => void) => void} onClose called by `close`
  * @property {() => StatsNow} stats
  * @property {() => void} pause sends and stores nothing until `resume`: for consent
  * @property {() => void} resume
@@ -102,15 +102,15 @@
  * @property {string} id
  * @property {number} ts when its first event came
  * @property {number} severe 1 where it holds an error
- * @property {number} count of its events
+ * @property {number} amount of its events
  * @property {string} body
  * @property {number} bytes of the body
  * @property {Record<string, number>} [report] the losses that it tells of
  * @property {string} [key] under which it is stored
  * @property {boolean} [foreign] an earlier page's
+ * @property {string} [tab] which wrote it, where that was an earlier page
  * @property {boolean} [busy] being sent
  * @property {boolean} [flown] handed to the browser when the page seemed to end
- * @property {number} [attempts] that failed
  * @property {boolean} [trimmed] its one event was cut down
  */
 export {};

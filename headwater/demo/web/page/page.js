@@ -1,4 +1,5 @@
 import { init } from "/headwater.js";
+import { instrumentFetch } from "/requests.js";
 
 const settings = await (await fetch("/settings.json")).json();
 const $ = (id) => document.getElementById(id);
@@ -17,7 +18,7 @@ window.wire.watch(settings.endpoint, (request) => {
 
 const log = init({ ...settings, env: "demo", release: "demo" });
 window.log = log;
-log.instrumentFetch();
+instrumentFetch(log);
 log.setUser({ id: "visitor" });
 
 const PASSWORD = "correct-horse-battery";

@@ -1,22 +1,28 @@
+import { patch } from "./patch.js";
+
 /**
  * @typedef {object} Page what the page's events are told to
  * @property {(error: unknown, type?: string) => void} thrown
  * @property {(level: number, values: unknown[]) => void} printed
- * @property {(isGone: boolean) => void} leave
+ * @property {(isGone?: boolean) => void} leave
  * @property {(isKept: boolean) => void} back
  * @property {() => void} online
  */
 
 /**
- * Listen to what the page throws, prints and goes through; return what ends it.
+ * Listen to what the page throws, prints and goes through.
  *
  * @param {import("../types.js").World} world
  * @param {import("../types.js").Options["capture"]} capture
  * @param {Page} page
+ * @param {(() => void)[]} undo takes what ends it
  */
-export function listen(world, { errors = true, rejections = true, console: prints } = {}, page) {
-  /** @type {(() => void)[]} */
-  const undo = [];
+export function listen(
+  world,
+  { errors = true, rejections = true, console: prints } = {},
+  page,
+  undo,
+) {
   /** @param {any} target @param {string} type @param {(event: any) => void} act */
   const on = (target, type, act) => {
     target.addEventListener(type, act);
@@ -31,19 +37,14 @@ export function listen(world, { errors = true, rejections = true, console: print
   if (rejections)
     on(world, "unhandledrejection", ({ reason }) => page.thrown(reason, "UnhandledRejection"));
   if (prints)
-    ["warn", "error"].forEach((name, index) => {
-      const console = /** @type {any} */ (world.console);
-      const original = console[name];
-      /** @param {unknown[]} values */
-      const ours = (...values) => {
-        original.apply(console, values);
-        page.printed(index + 2, values);
-      };
-      console[name] = ours;
-      undo.push(() => {
-        if (console[name] === ours) console[name] = original;
-      });
-    });
+    ["warn", "error"].forEach((name, index) =>
+      undo.push(
+        patch(world.console, name, (original) => (...values) => {
+          original.apply(world.console, values);
+          page.printed(index + 2, values);
+        }),
+      ),
+    );
 
   // Not `unload` and `beforeunload`: they keep pages out of the back/forward cache, and users stay.
   on(world, "pagehide", () => page.leave(true));
@@ -51,7 +52,6 @@ export function listen(world, { errors = true, rejections = true, console: print
   on(world, "online", page.online);
   const { document } = world;
   on(document, "visibilitychange", () => {
-    if (document.visibilityState === "hidden") page.leave(false);
+    if (document.visibilityState === "hidden") page.leave();
   });
-  return () => undo.forEach((one) => one());
 }

@@ -16,8 +16,7 @@ export function createSession(world) {
   let saved = 0;
 
   try {
-    const [first, second, last] = String(world.sessionStorage.getItem(KEY)).split(",");
-    if (last) [id, trace, seen] = [first, second, +last];
+    [id, trace, seen] = /** @type {any} */ (world.sessionStorage.getItem(KEY)).split(",");
   } catch {
     // a new visit
   }
@@ -25,7 +24,7 @@ export function createSession(world) {
   /** @param {boolean} [renew] */
   const touch = (renew) => {
     const now = world.Date.now();
-    const isOver = !id || Math.abs(now - seen) > IDLE_MS;
+    const isOver = !(Math.abs(now - seen) <= IDLE_MS); // also where what was stored is no time
     if (isOver) id = hex(32);
     if (isOver || renew) trace = hex(32);
     seen = now;

@@ -18,10 +18,10 @@ const NUMBERS_AND_IDS = /\/(\d+|[\da-f-]{16,})(?=\/|$)/gi;
  * @returns {Read}
  */
 export const readLog = (request_path, message, context, more, type) => (safe) => {
-  const { plain, text } = safe;
+  const { plain, textOf } = safe;
   const isThrown = type || isError(message);
   const isCause = !isThrown && isError(context);
-  const words = isThrown ? "" : text(toText(plain(message)));
+  const words = isThrown ? "" : textOf(toText(plain(message)));
   const thrown = isThrown ? message : context;
   const extra_data = { ...more, ...fieldsOf(isCause ? null : plain(context)) };
   const mark = isThrown || isCause ? markOf(thrown) : "";
@@ -42,16 +42,17 @@ export const readLog = (request_path, message, context, more, type) => (safe) =>
 /**
  * Read how long a request of the page took; ids in its path become `{id}`.
  *
- * @param {string} method @param {string} pathname @param {number} status_code @param {number} ms
+ * @param {Location} location
+ * @param {string} method @param {any} url @param {number} status_code @param {number} ms
  * @returns {Read}
  */
 export const readRequest =
-  (method, pathname, status_code, ms) =>
-  ({ text }) => [
+  ({ href }, method, url, status_code, ms) =>
+  ({ textOf }) => [
     () => ({
       kind: "request",
-      request_method: text(method, 32).toUpperCase(),
-      request_path: text(pathname.replace(NUMBERS_AND_IDS, "/{id}"), 1024),
+      request_method: textOf(method, 32).toUpperCase(),
+      request_path: textOf(new URL(url, href).pathname.replace(NUMBERS_AND_IDS, "/{id}"), 1024),
       status_code,
       duration_ms: Math.max(0, Math.round(ms * 10) / 10),
       extra_data: {},

@@ -6,7 +6,7 @@ const KEYS = 200;
  * @typedef {object} Repeats of one kind of event, in the time since the first of them
  * @property {number} end of that time
  * @property {Event | undefined} event the first; nothing where it was dropped, so are its repeats
- * @property {number} count
+ * @property {number} amount
  * @property {number} last wall clock time of the last of them
  */
 
@@ -24,8 +24,8 @@ export function createDedupe(world, windowMs, summarise) {
   let isWaiting = false; // for the first window's end; to set a timer anew for each event costs much
 
   /** @param {Repeats} repeats */
-  const emit = ({ event, count, last }) => {
-    if (event && count) summarise(event, count, last);
+  const emit = ({ event, amount, last }) => {
+    if (event && amount) summarise(event, amount, last);
   };
 
   /** End what is over, and the oldest when there are too many. */
@@ -54,26 +54,26 @@ export function createDedupe(world, windowMs, summarise) {
       sweep();
       const repeats = windows.get(key);
       if (repeats) {
-        repeats.count++;
+        repeats.amount++;
         repeats.last = now;
       }
       return repeats;
     },
 
     /** @param {string} key @param {Event} [event] */
-    open(key, event) {
-      windows.set(key, { end: world.performance.now() + windowMs, event, count: 0, last: 0 });
+    begin(key, event) {
+      windows.set(key, { end: world.performance.now() + windowMs, event, amount: 0, last: 0 });
       sweep();
     },
 
     /** Count of the summaries still to come. */
-    pending: () => [...windows.values()].filter(({ event, count }) => event && count).length,
+    pending: () => [...windows.values()].filter(({ event, amount }) => event && amount).length,
 
     /** Send the summaries now; the windows stay. */
-    flush() {
+    tellAll() {
       for (const repeats of windows.values()) {
         emit(repeats);
-        repeats.count = 0;
+        repeats.amount = 0;
       }
     },
   };

@@ -1,5 +1,7 @@
 import { createPlain, encode, get } from "./plain.js";
 
+/** @typedef {import("./plain.js").Plain} Plain */
+
 const FRAMES = 50;
 const CAUSES = 5;
 
@@ -19,17 +21,16 @@ const CAUSES = 5;
  * @param {string} [type] of what is no Error
  * @returns {Thrown}
  */
-export function describe(thrown, { plain, text }, type = "Error") {
+export function describe(thrown, { plain, textOf }, type = "Error") {
   const chain = [thrown];
   const all = [];
   for (const one of chain) {
     if (all.length > CAUSES) break;
-    const stack = plain(get(one, "stack"));
-    const message = plain(get(one, "message"));
+    const [name, message, stack] = partsOf(one, plain);
     all.push({
-      type: text(plain(get(one, "name")) || type, 256),
-      value: message || stack ? text(message || "") : toText(plain(one)),
-      stacktrace: readStack(`${stack}`).map((frame) => ({ ...frame, file: text(frame.file, 512) })),
+      type: textOf(name || type, 256),
+      value: message || stack ? textOf(message || "") : toText(plain(one)),
+      stacktrace: readStack(stack, textOf),
     });
     // Its cause, and the errors that it sums up.
     const errors = get(one, "errors");
@@ -43,6 +44,10 @@ export function describe(thrown, { plain, text }, type = "Error") {
   return cause.length ? { ...first, cause } : first;
 }
 
+/** @param {unknown} thrown @param {Plain["plain"]} plain */
+const partsOf = (thrown, plain) =>
+  ["name", "message", "stack"].map((field) => plain(get(thrown, field)));
+
 /** @param {any} value plain @returns {string} */
 export const toText = (value) => (typeof value === "string" ? value : encode(value));
 
@@ -52,31 +57,23 @@ export const toText = (value) => (typeof value === "string" ? value : encode(val
  * @param {unknown} thrown
  */
 export function markOf(thrown) {
-  const { plain } = createPlain();
-  const [name, message, stack] = ["name", "message", "stack"].map((field) =>
-    plain(get(thrown, field)),
-  );
-  return encode([name, stack ? message : plain(thrown), readStack(`${stack}`, 3)]);
+  const { plain, textOf } = createPlain();
+  const [name, message, stack] = partsOf(thrown, plain);
+  return encode([name, stack ? message : plain(thrown), readStack(stack, textOf, 3)]);
 }
 
 /**
- * @param {string} stack of Chromium (`at f (file:1:2)`), Firefox and Safari (`f@file:1:2`)
+ * @param {any} stack of Chromium (`at f (file:1:2)`), Firefox and Safari (`f@file:1:2`)
+ * @param {(value: any, limit: number) => string} textOf
  * @param {number} [most]
  */
-export function readStack(stack, most = FRAMES) {
+export function readStack(stack, textOf, most = FRAMES) {
   const frames = [];
-  for (const line of stack.split("\n")) {
-    if (frames.length >= most) break;
-    const found = /^\s*(?:at )?(?:(.{0,256}?)(?: \(|@))?([^\s()@]{1,1024}):(\d+):(\d+)\)?$/.exec(
-      line,
-    );
-    if (found)
-      frames.push({
-        function: found[1] || "?",
-        file: found[2],
-        line: +found[3],
-        column: +found[4],
-      });
+  for (const line of `${stack}`.split("\n")) {
+    const [, name, file, row, column] =
+      /^\s*(?:at )?(?:(.{0,256}?)(?: \(|@))?([^\s()@]{1,1024}):(\d+):(\d+)\)?$/.exec(line) || [];
+    if (file && frames.length < most)
+      frames.push({ function: name || "?", file: textOf(file, 512), line: +row, column: +column });
   }
   return frames;
 }

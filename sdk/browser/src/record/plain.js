@@ -19,7 +19,7 @@ export function createPlain(depth = DEPTH) {
   const parents = [];
 
   /** Half an emoji and NUL, which no strict reader takes, become U+FFFD. @param {any} value @param {number} [limit] */
-  const text = (value, limit = TEXT_LENGTH) => {
+  const textOf = (value, limit = TEXT_LENGTH) => {
     let result = String(value);
     const most = Math.min(limit, budget);
     if (result.length > most) {
@@ -39,14 +39,14 @@ export function createPlain(depth = DEPTH) {
       if (value == null) return null;
       if (typeof value === "function") return "[Function]";
       if (value === !!value || Number.isFinite(value)) return value;
-      if (typeof value !== "object") return text(value);
+      if (typeof value !== "object") return textOf(value);
       if (parents.includes(value)) return "[Circular]";
       if (length >= depth || value.window === value) {
         isCut = true;
         return "[Object]";
       }
-      if (value.nodeType) return `<${text(value.nodeName)}>`;
-      if (value.toISOString) return text(value.toISOString());
+      if (value.nodeType) return `<${textOf(value.nodeName)}>`;
+      if (value.toISOString) return textOf(value.toISOString());
       if (value instanceof Error)
         value = { type: value.name, value: value.message, stack: value.stack };
       if (value instanceof Map) value = Object.fromEntries(value);
@@ -57,17 +57,15 @@ export function createPlain(depth = DEPTH) {
         : ArrayBuffer.isView(value)
           ? []
           : Object.keys(value);
-      const proto = Object.getPrototypeOf(value);
-      if (!isList && !keys.length && proto && proto !== Object.prototype) {
-        const name = Object.prototype.toString.call(value);
-        return name === "[object URL]" ? text(value) : name;
-      }
+      const tag = Object.prototype.toString.call(value);
+      if (!isList && !keys.length && tag !== "[object Object]")
+        return tag === "[object URL]" ? textOf(value) : tag;
       const most = budget ? ENTRIES : 0;
       if (keys.length > most) isCut = true;
       parents.push(value);
       const result = isList ? [] : Object.create(null);
       for (const key of keys.slice(0, most))
-        result[isList ? key : text(key, 256)] = plain(get(value, key));
+        result[isList ? key : textOf(key, 256)] = plain(get(value, key));
       return result;
     } catch {
       return "[Unreadable]"; // a revoked proxy, another origin's window
@@ -76,7 +74,7 @@ export function createPlain(depth = DEPTH) {
     }
   };
 
-  return { text, plain, isCut: () => isCut };
+  return { textOf, plain, isCut: () => isCut };
 }
 
 /** Read a field whose getter may throw. @param {any} value @param {any} key */

@@ -9,12 +9,12 @@ const LONGEST_PREFIX = 64;
 const FLAG = /[\w.-]{0,40}[ \t]{1,4}(?=[^\t-\r\x1c- -])/y;
 const TAG = /[^> ]{0,64}>(?=[^<]+<)/y;
 const STOPS = /[\t-\r\x1c- &;,"'`<>]/;
-const COOKIES = /[^\t-\r\x1c- ;"'`]+(?:; ?[^\t-\r\x1c- ;"'`=]+(?:=[^\t-\r\x1c- ;"'`]*)?)*/y;
+const COOKIES = /[^\t-\r\x1c- ;"'`]+(?:; ?[^\t-\r\x1c- ;"'`]+)*/y;
 const SCHEME =
   /(?:digest|signature|oauth|hawk|aws4-)[^\r\n]*|(?:bearer|basic|token|apikey|negotiate|bot|key)[ \t]+(?=[^\t-\r\x1c- ])/iy;
 const QUOTE = /[bruf]{0,2}(\\*)(["'`])/iy;
-const SCALAR = /^(?:-?\d[\d.+-]{0,24}|\d{4}-\d\d-\d\dT[\d:.Z+-]{0,24})$/;
-const ABSENT = /^(?:[^a-z\d\x80-\uffff]*|null|none|nil|undefined|nan|\(null\))$/i;
+const SCALAR = /^(?:\d{4}-\d\d-\d\dT[\d:.Z+-]{0,24}|-?\d[\d.]{0,24})$/;
+const ABSENT = /^(?:[^a-z\d\x80-\uffff]*|null|none|undefined|nan)$/i;
 
 /** Whether a value under a number's name is a number, a boolean or a time. @param {any} value */
 export const isScalar = (value) =>

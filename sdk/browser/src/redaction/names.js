@@ -1,13 +1,5 @@
 import { fold } from "./fold.js";
-import {
-  DESCRIPTORS,
-  RUN_ON,
-  SCALAR_DESCRIPTORS,
-  SCALAR_HEADS,
-  SEPARATOR,
-  SHORT_WORDS,
-  WORDS,
-} from "./rules.js";
+import { COUNTS, DESCRIBES, SEPARATOR, SHORT_WORDS, WORDS } from "./rules.js";
 
 /** What becomes of the value under a name. */
 export const KEEP = 0;
@@ -22,16 +14,14 @@ const CACHE_COUNT = 2048;
 /** @param {string} name @returns {string[]} */
 const piecesOf = (name) => name.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+/g) || [];
 
-/** @param {string} words */
-const only = (words) => RegExp(`^(?:${words})$`, "i");
-
 /**
- * Return the pattern of all long words, the caller's among them.
+ * Return the pattern of some long words and the caller's.
  *
+ * @param {string} words
  * @param {string[]} names `employee number`, `employeeNumber`
  */
-export const wordPattern = (names) =>
-  [WORDS, ...names.map((name) => piecesOf(name).join("_"))].join("|");
+export const wordPattern = (words, names) =>
+  [words, ...names.map((name) => piecesOf(name).join("_"))].join("|");
 
 /** @param {string} pattern of lower-case words, to be matched in any case by a regular expression that minds it */
 const anyCase = (pattern) =>
@@ -46,14 +36,12 @@ const anyCase = (pattern) =>
  * @returns {NameTest}
  */
 export function createNameTest(names) {
-  // No lower-case letter follows a word, but for plural and run-on endings: `token_x`, `token2`,
-  // `tokenValue`, `passwordhash`. Before a short one no letter stands, or the case changes.
+  // A long word counts wherever it stands, but for `secretary` and `tokenizer`. Before a short one
+  // no letter stands, or the case changes; behind it, and behind the caller's, no lower-case letter.
+  const short = `(?:^|[^A-Za-z]|[a-z](?=[A-Z]))(?:${anyCase(SHORT_WORDS)})`;
   const words = RegExp(
-    `(?:${anyCase(wordPattern(names))}|(?:^|[^A-Za-z]|[a-z](?=[A-Z]))(?:${anyCase(SHORT_WORDS)}))(?:s|${RUN_ON})?(?![a-z])`,
+    `(?:${anyCase(WORDS)})(?!i[sz]|ar)|(?:${anyCase(wordPattern("~", names)).replace("~", short)})s?(?![a-z])`,
   );
-  const descriptors = only(DESCRIPTORS);
-  const scalars = only(SCALAR_DESCRIPTORS);
-  const heads = only(SCALAR_HEADS);
   /** @type {Map<string, number>} */
   const cache = new Map();
 
@@ -61,14 +49,8 @@ export function createNameTest(names) {
   const judge = (name) => {
     const folded = fold(name);
     if (!words.test(folded)) return KEEP;
-    const pieces = piecesOf(folded.slice(-512));
-    const last = pieces[pieces.length - 1];
-    if (pieces[1]) {
-      if (descriptors.test(last)) return KEEP;
-      if (scalars.test(last) || heads.test(pieces[0])) return MASK_TEXT;
-    }
-    // Counts of a language model, or a list of secrets.
-    return /^tokens$/i.test(last) ? MASK_TEXT : MASK;
+    const pieces = piecesOf(folded.slice(-512)).join("_");
+    return DESCRIBES.test(pieces) ? KEEP : COUNTS.test(pieces) ? MASK_TEXT : MASK;
   };
 
   return (name) => {

@@ -15,13 +15,13 @@ export const touches = (text, start, end) =>
  *
  * @param {string} digits
  */
-export function isCard(digits) {
-  if (!CARDS.test(digits)) return false;
-  let sum = 0;
-  for (let index = digits.length, isSecond = 0; index--; isSecond ^= 1)
-    sum += isSecond ? (+digits[index] * 2) % 9 || +digits[index] : +digits[index];
-  return sum % 10 === 0;
-}
+export const isCard = (digits) =>
+  CARDS.test(digits) &&
+  [...digits]
+    .reverse()
+    .reduce((sum, digit, index) => sum + ((index % 2 && (+digit * 2) % 9) || +digit), 0) %
+    10 ===
+    0;
 
 /**
  * Return the card or SSN that begins at `start`: the longest, in groups as people write them; where
@@ -46,8 +46,7 @@ export function numberSpan(text, start) {
     // Behind a dash it is inside a UUID.
     const isInside = first + text[start - 1] === "--";
     const isFound =
-      (end - start === 11 && /^\d{3}-\d\d-\d{4}$/.test(text.slice(start, end))) ||
-      (!isInside && isCard(digits));
+      /^\d{3}-\d\d-\d{4}$/.test(text.slice(start, end)) || (!isInside && isCard(digits));
     if (isFound && !touches(text, start, end)) stop = end;
     if (isOne || !separator || separator !== first) break;
   }

@@ -1,8 +1,8 @@
 import { createAssignments } from "./assignments.js";
 import { fold } from "./fold.js";
 import { wordPattern } from "./names.js";
-import { accountSpan, numberSpan, touches } from "./numbers.js";
-import { PATTERNS, SEPARATOR, SHORT_WORDS, SSN } from "./rules.js";
+import { accountSpan, numberSpan } from "./numbers.js";
+import { PATTERNS, SEPARATOR, SHORT_WORDS, SSN, WORDS } from "./rules.js";
 
 /** @typedef {import("./numbers.js").Span} Span */
 
@@ -12,7 +12,7 @@ const MAX_PASSES = 8;
  * What judges a find of each of the patterns, in their order: is it really a token, and which part
  * of it is the secret?
  *
- * @type {((text: string, start: number, end: number) => Span | undefined | false)[]}
+ * @type {((text: string, start: number, end: number) => Span | undefined | null | false)[]}
  */
 const CHECKS = [
   // A signed or encrypted token has two dots or more between parts that are not empty. What only
@@ -26,7 +26,7 @@ const CHECKS = [
   // Not prose such as `bearer of news` and `basic plan`; but user and password in base64.
   (text, start, end) => {
     const [value] = /** @type {RegExpExecArray} */ (/\S+$/.exec(text.slice(start, end)));
-    let isSecret = value.length > 15 || /\d/.test(value);
+    let isSecret = /.{16}|\d/.test(value);
     try {
       isSecret ||= atob(value.replace(/-/g, "+").replace(/_/g, "/")).includes(":");
     } catch {
@@ -70,14 +70,11 @@ export function createTexts(verdictOf, names, mark, hide) {
       // Nine digits after a word that says what they are; blanks and dashes between them are fine.
       SSN.lastIndex = start;
       const found = SSN.exec(text);
-      if (!found || /[a-z]/i.test(text[start - 1] || "")) return;
-      const stop = SSN.lastIndex;
-      const begin = stop - found[1].length;
-      return !touches(text, begin, stop) && [begin, stop];
+      return found && [SSN.lastIndex - found[1].length, SSN.lastIndex];
     },
     ...CHECKS,
   ];
-  const words = `${wordPattern(names)}|${SHORT_WORDS}`.replace(/_/g, SEPARATOR);
+  const words = wordPattern(`${WORDS}|${SHORT_WORDS}`, names).replace(/_/g, SEPARATOR);
   const search = RegExp(`(${words})|${PATTERNS}`, "gi");
 
   /** @param {string} given */

@@ -10,6 +10,20 @@ const SDK = { name: "headwater-browser", version: "0.1.0" };
 export const byteLength = (text) => new TextEncoder().encode(text).length;
 
 /**
+ * Give a batch the bytes that it has from now on.
+ *
+ * @param {Batch} batch
+ * @param {object} head what stands before the events
+ * @param {string[]} events as JSON
+ */
+export function seal(batch, head, events) {
+  const start = encode({ batch_id: batch.id, ...head });
+  batch.body = `${start.slice(0, -1)},"events":[${events}]}`;
+  batch.bytes = byteLength(batch.body);
+  return batch;
+}
+
+/**
  * Collects events and closes a batch after so many, after a time, or at 48 KiB.
  *
  * @param {import("../types.js").World} world
@@ -28,14 +42,9 @@ export function createBatcher(world, { batchSize, flushMs, release, env }, stats
   /** @type {ReturnType<typeof setTimeout>} */
   let timer;
 
-  /** Give the batch the bytes that it has from now on. @param {Batch} batch */
-  const seal = (batch) => {
-    const { id: batch_id, report } = batch;
-    const head = { batch_id, release, environment: env, sdk: SDK, client_report: report };
-    batch.body = `${encode(head).slice(0, -1)},"events":[${events}]}`;
-    batch.bytes = byteLength(batch.body);
-    return batch;
-  };
+  /** @param {Batch} batch */
+  const close = (batch) =>
+    seal(batch, { release, environment: env, sdk: SDK, client_report: batch.report }, events);
 
   const cut = () => {
     world.clearTimeout(timer);
@@ -43,13 +52,13 @@ export function createBatcher(world, { batchSize, flushMs, release, env }, stats
     const batch = open;
     batch.report = stats.takeReport();
     open = undefined;
-    outbox.add(seal(batch));
+    outbox.add(close(batch));
     events = [];
   };
 
   return {
     cut,
-    count: () => (open ? open.count : 0),
+    waiting: () => (open ? open.amount : 0),
     /**
      * @param {string} event as JSON
      * @param {boolean} severe
@@ -60,15 +69,15 @@ export function createBatcher(world, { batchSize, flushMs, release, env }, stats
       if (!open) {
         // Never twice the same, so that batches keep their order in storage.
         last = Math.max(world.Date.now(), last + 1);
-        open = { id: uuid7(last), ts: last, severe: 0, count: 0, body: "", bytes: 0 };
+        open = { id: uuid7(last), ts: last, severe: 0, amount: 0, body: "", bytes: 0 };
         timer = world.setTimeout(cut, flushMs);
       }
-      open.count = events.push(event);
+      open.amount = events.push(event);
       open.bytes += size;
       if (severe) open.severe = 1;
-      if (open.count >= batchSize) cut();
+      if (open.amount >= batchSize) cut();
       // An error is what the page may die of: it is in storage before anything else happens.
-      else if (severe) outbox.save(seal(open));
+      else if (severe) outbox.save(close(open));
     },
   };
 }

@@ -1,8 +1,10 @@
-import { uuid7 } from "../record/ids.js";
+import { hex, uuid7 } from "../record/ids.js";
 import { encode } from "../record/plain.js";
 import { shrink } from "../record/shrink.js";
-import { byteLength } from "./batcher.js";
-import { shorten } from "./storage.js";
+import { byteLength, seal } from "./batcher.js";
+import { createPost } from "./post.js";
+import { createKeep, shorten } from "./storage.js";
+import { createTabs } from "./tabs.js";
 
 /** @typedef {import("../types.js").Batch} Batch */
 
@@ -13,19 +15,18 @@ const REFUSED_MS = 3e5;
  * Sends batches one after another, the same bytes in every attempt, and keeps each in storage from
  * before its first attempt until it was answered.
  *
- * @param {object} given
- * @param {import("../types.js").World} given.world
- * @param {import("../types.js").Settings} given.settings
- * @param {import("../stats.js").Stats} given.stats
- * @param {ReturnType<typeof import("./post.js").createPost>} given.door
- * @param {ReturnType<typeof import("./storage.js").createKeep>} given.keep
- * @param {string} given.tab
- * @param {ReturnType<typeof import("./tabs.js").createTabs>["orphans"]} given.orphans
- * @param {(reason: string, status: number, events: number) => void} given.tell
+ * @param {import("../types.js").World} world
+ * @param {import("../types.js").Settings} settings
+ * @param {import("../stats.js").Stats} stats
+ * @param {typeof fetch} fetch
+ * @param {(reason: string, status: number, events: number) => void} tell
  */
-export function createOutbox({ world, settings, stats, door, keep, tab, orphans, tell }) {
-  const { counts } = stats;
-  const { maxBytes, maxAgeMs, maxRetries, keepalive } = settings;
+export function createOutbox(world, settings, stats, fetch, tell) {
+  const { counts, drop, giveBack } = stats;
+  const { maxBytes } = settings;
+  const tab = hex(16);
+  const keep = createKeep(world, settings, tab);
+  const door = createPost(world, settings, fetch);
   /** @type {Set<Batch>} in the order of their times */
   let items = new Set();
   /** @type {((isEmpty: boolean) => void)[]} */
@@ -38,6 +39,7 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
   let isAdopting = false;
   /** @type {Batch[]} came since the last look at them */
   let fresh = [];
+  let failures = 0;
   let silences = 0;
   let probes = 0;
   /** @type {ReturnType<typeof setTimeout>} */
@@ -46,23 +48,25 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
   /** @param {Batch} batch @param {string} [reason] of its loss */
   const forget = (batch, reason) => {
     items.delete(batch);
-    keep.remove(batch.key);
+    keep.erase(batch.key);
     if (reason) {
-      stats.giveBack(batch.report);
-      stats.drop(reason, batch.count, batch.foreign);
+      giveBack(batch.report);
+      drop(reason, batch.amount, batch.foreign);
     }
   };
 
+  /** Keep to the bounds, in memory and in storage together. */
   const trim = async () => {
+    const stored = await keep.allOf();
     const loose = [...items].filter(({ key, busy }) => !key && !busy);
-    shorten(loose, maxBytes, (batch) => forget(batch, "evicted"));
-    shorten(await keep.entries(), maxBytes, ({ key, count, tab: owner }) => {
-      const batch = [...items].find((one) => one.key === key);
+    shorten([...loose, ...stored], maxBytes, (one) => {
+      const { key, amount } = one;
+      const batch = [...items].find((item) => item === one || (key && item.key === key));
       if (batch) {
         if (!batch.busy) forget(batch, "evicted");
-      } else if (owner !== tab) {
-        keep.remove(key);
-        stats.drop("evicted", count, true);
+      } else if (one.tab !== tab) {
+        keep.erase(key);
+        drop("evicted", amount, true);
       }
     });
   };
@@ -88,7 +92,7 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
 
   /** @param {Batch} batch @param {boolean} [leaving] */
   const attempt = async (batch, leaving) => {
-    if (world.Date.now() - batch.ts > maxAgeMs) forget(batch, "expired");
+    if (world.Date.now() - batch.ts > settings.maxAgeMs) forget(batch, "expired");
     else {
       batch.busy = true;
       const answer = await door.post(batch.body, batch.bytes, leaving);
@@ -99,35 +103,35 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
     pump();
   };
 
-  /** @param {number} ms @param {boolean} told */
+  /** @param {number} ms @param {unknown} [told] */
   const rest = (ms, told) => {
     resumeAt = world.performance.now() + ms;
-    isTold = told;
+    isTold = !!told;
   };
 
   /** @param {Batch} batch @param {import("./post.js").Answer} answer */
   const settle = (batch, { status, waitMs = 0, rejected = 0 }) => {
-    const { count, foreign } = batch;
+    const { amount, foreign } = batch;
+    const isTransient = !status || status > 499 || [408, 425, 429].includes(status);
+    failures = isTransient ? failures + 1 : 0;
     silences = status ? 0 : silences + 1;
     if (status > 199 && status < 300) {
       forget(batch);
-      counts[foreign ? "recovered" : "sent"] += count - rejected;
-      stats.drop("rejected", rejected, foreign);
+      counts[foreign ? "recovered" : "sent"] += amount - rejected;
+      drop("rejected", rejected, foreign);
       isOffline = isRefused = false;
       resumeAt = probes = 0;
-    } else if (!status || status > 499 || [408, 425, 429].includes(status)) {
+    } else if (isTransient) {
       counts.retried++;
-      const attempts = (batch.attempts = (batch.attempts || 0) + 1);
-      isOffline = isOffline || silences > 2 || attempts > maxRetries;
-      if (isOffline) batch.attempts = 0;
+      isOffline = isOffline || failures > settings.maxRetries || silences > 2;
       const backoff = isOffline
         ? PROBE_MS * Math.min(10, 2 ** probes++)
-        : Math.random() * Math.min(PROBE_MS, 1000 * 2 ** (attempts - 1));
-      rest(waitMs > 0 ? waitMs : backoff, waitMs > 0);
+        : Math.random() * Math.min(PROBE_MS, 1000 * 2 ** (failures - 1));
+      rest(waitMs || backoff, waitMs);
     } else if (status === 413) split(batch);
     else if ([400, 415, 422].includes(status)) {
       forget(batch, "refused");
-      tell("refused", status, count);
+      tell("refused", status, amount);
     } else {
       // The key or the address is wrong: what we have is kept until somebody mends it.
       rest(REFUSED_MS, true);
@@ -138,24 +142,17 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
 
   /** Make two of a batch that is too large; cut the context of an event that is alone. @param {Batch} batch */
   const split = (batch) => {
-    const { ts, trimmed, body } = batch;
-    const { events, ...head } = JSON.parse(body);
+    const { events, ...head } = JSON.parse(batch.body);
     const middle = events.length >> 1;
-    if (!middle && trimmed) return forget(batch, "too_large");
+    if (!middle && batch.trimmed) return forget(batch, "too_large");
     if (!middle) shrink(events[0]);
-    const parts = [events.slice(0, middle), events.slice(middle)].filter((part) => part.length);
+    const parts = middle ? [events.slice(0, middle), events.slice(middle)] : [events];
     const made = parts.map((part) => {
-      const piece = {
-        ...batch,
-        id: uuid7(ts),
-        key: undefined,
-        count: part.length,
-        trimmed: !middle,
-      };
-      piece.body = encode({ ...head, batch_id: piece.id, events: part });
-      piece.bytes = byteLength(piece.body);
-      if (part !== parts[0]) piece.report = undefined;
-      delete head.client_report;
+      const id = uuid7(batch.ts);
+      const piece = { ...batch, id, key: undefined, amount: part.length, trimmed: !middle };
+      seal(piece, { ...head, batch_id: id }, part.map(encode));
+      // The losses are told of by the first alone.
+      batch.report = head.client_report = undefined;
       keep.save(piece, isHeld);
       return piece;
     });
@@ -168,13 +165,11 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
     if (isAdopting) return;
     isAdopting = true;
     try {
-      const isOrphan = await orphans();
-      for (const entry of isOrphan ? await keep.entries() : []) {
-        if (entry.tab === tab || !isOrphan?.(entry)) continue;
-        const body = await keep.body(entry.key);
+      for (const entry of await tabs.orphans(keep.allOf)) {
+        const body = await keep.bodyOf(entry.key);
         if (body?.startsWith(`{"batch_id":"${entry.id}"`) && body.endsWith("]}"))
           items.add({ ...entry, body, bytes: byteLength(body), foreign: true });
-        else keep.remove(entry.key);
+        else keep.erase(entry.key);
       }
     } catch {
       // it is still there the next time
@@ -183,32 +178,17 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
     if (items.size) pump();
   };
 
-  /** The page may end now: send what fits, the rest stays in storage. */
-  const leave = () => {
-    store();
-    if (isHeld || (isTold && resumeAt > world.performance.now())) return;
-    for (const batch of items) {
-      const { key, busy, foreign, flown, bytes, body } = batch;
-      if (busy || foreign || flown || (isOffline && key)) continue;
-      if (door.fits(bytes)) attempt(batch, true);
-      else if (!key || keepalive === false) {
-        // Nobody will say whether it arrived: if the page stays it is sent again, the same bytes.
-        batch.flown = true;
-        door.beacon(body);
-        rest(PROBE_MS, false);
-      }
-    }
-  };
-
   /** There may be a connection again. */
   const retry = () => {
     if (!isTold) resumeAt = 0;
     pump();
   };
 
+  const tabs = createTabs(world, settings.project, tab, pump);
+
   return {
-    pump,
-    leave,
+    enter: tabs.enter,
+    leave: tabs.leave,
     retry,
     /** @param {Batch} batch */
     save: (batch) => keep.save(batch, isHeld),
@@ -221,14 +201,30 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
       items.add(batch);
       fresh.push(batch);
       if (batch.severe) store();
-      Promise.resolve().then(pump);
+      queueMicrotask(pump);
+    },
+    /** The page may end now: send what fits, the rest stays in storage. */
+    hurry() {
+      store();
+      if (isHeld || (isTold && resumeAt > world.performance.now())) return;
+      for (const batch of items) {
+        const { key, busy, foreign, flown, bytes, body } = batch;
+        if (busy || foreign || flown || (isOffline && key)) continue;
+        if (door.fits(bytes)) attempt(batch, true);
+        else if (!key || settings.keepalive === false) {
+          // Nobody will say whether it arrived: if the page stays it is sent again, the same bytes.
+          batch.flown = true;
+          door.beacon(body);
+          rest(PROBE_MS);
+        }
+      }
     },
     /** Back from where the browser keeps pages: others may have sent what we left. */
     async back() {
       for (const batch of items)
-        if (batch.key && (await keep.body(batch.key)) === null) {
+        if (batch.key && (await keep.bodyOf(batch.key)) === null) {
           items.delete(batch);
-          if (!batch.foreign) counts.handed_over += batch.count;
+          if (!batch.foreign) counts.handed_over += batch.amount;
         }
       pump();
     },
@@ -239,7 +235,7 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
       pump();
     },
     /** @param {number} timeoutMs @returns {Promise<boolean>} whether all was sent */
-    flush: (timeoutMs) =>
+    drain: (timeoutMs) =>
       new Promise((resolve) => {
         retry();
         if (!items.size) return resolve(true);
@@ -252,11 +248,12 @@ export function createOutbox({ world, settings, stats, door, keep, tab, orphans,
       isHeld = true;
       pump();
       for (const batch of items) if (!batch.key) forget(batch, "closed");
+      tabs.leave();
     },
     /** Count of this page's events that wait. @param {boolean} stored */
-    count: (stored) =>
+    waiting: (stored) =>
       [...items].reduce(
-        (sum, { key, foreign, count }) => sum + (foreign || !key === stored ? 0 : count),
+        (sum, { key, foreign, amount }) => sum + (foreign || !key === stored ? 0 : amount),
         stored ? counts.handed_over : 0,
       ),
   };

@@ -9,7 +9,7 @@ const GZIP_FROM_BYTES = 1024;
 /**
  * @typedef {object} Answer
  * @property {number} status 0 where none came
- * @property {number} [waitMs] from `Retry-After`
+ * @property {number} [waitMs] from `Retry-After`; 0 or NaN where it says none
  * @property {number} [rejected] count of the events that the gateway took out
  */
 
@@ -51,21 +51,21 @@ export function createPost(world, { endpoint, apiKey, keepalive, gzip }, fetch) 
       try {
         /** @type {Record<string, string>} */
         const sent = { "Content-Type": "text/plain" };
-        /** @type {RequestInit} */
-        const init = {
-          method: "POST",
-          body,
-          headers: sent,
-          signal: controller.signal,
-          keepalive: outlives,
-        };
+        /** @type {string | Blob} */
+        let content = body;
         // Never on the way out: compressing takes time that a page which ends does not have.
         if (gzip && !leaving && bytes > GZIP_FROM_BYTES && world.CompressionStream) {
           const stream = new Blob([body]).stream().pipeThrough(new world.CompressionStream("gzip"));
-          init.body = await new Response(stream).blob();
+          content = await new Response(stream).blob();
           sent["Content-Encoding"] = "gzip";
         }
-        const response = await fetch(address(), init);
+        const response = await fetch(address(), {
+          method: "POST",
+          body: content,
+          headers: sent,
+          signal: controller.signal,
+          keepalive: outlives,
+        });
         const { status, headers } = response;
         // Until it is read the browser counts an answer's bytes as under way.
         const text = await response.text();
@@ -82,7 +82,7 @@ export function createPost(world, { endpoint, apiKey, keepalive, gzip }, fetch) 
           : /^\w+, /.test(wait)
             ? Date.parse(wait) - world.Date.now()
             : 0;
-        return { status, rejected, waitMs: Math.min(ms, LONGEST_WAIT_MS) };
+        return { status, rejected, waitMs: Math.max(0, Math.min(ms, LONGEST_WAIT_MS)) };
       } catch {
         return { status: 0 };
       } finally {

@@ -1,7 +1,7 @@
 /** @typedef {import("../types.js").Storage} Storage */
 
-export const PREFIX = "hw:q:";
 const MAX_BATCHES = 200;
+const KEY_LENGTH = 160;
 
 /**
  * @typedef {object} Entry what the key of a stored batch says
@@ -9,7 +9,7 @@ const MAX_BATCHES = 200;
  * @property {string} id
  * @property {number} ts
  * @property {number} severe 1 where it holds an error
- * @property {number} count
+ * @property {number} amount of its events
  * @property {number} bytes of key and value at the most, in the units of the quota
  * @property {string} tab which wrote it
  */
@@ -22,7 +22,7 @@ const MAX_BATCHES = 200;
  * @param {string} prefix
  * @returns {Storage | undefined}
  */
-export function openLocalStorage(world, prefix) {
+function openLocalStorage(world, prefix) {
   try {
     const store = world.localStorage;
     return (
@@ -38,66 +38,73 @@ export function openLocalStorage(world, prefix) {
   }
 }
 
-const KEY_LENGTH = 160;
-
-/** @param {string} prefix @param {string} key @returns {Entry | undefined} */
-function entryOf(prefix, key) {
-  const [tab, ts, severe, count, bytes, id, more] = key.slice(prefix.length).split(":");
-  if (id && !more) return { key, id, ts: +ts, severe: +severe, count: +count, bytes: +bytes, tab };
-}
-
 /**
- * Keeps batches in a storage that may be missing, full, or the page's own: it never throws.
+ * Keeps batches in a storage that may be missing, full, or the page's own: saving and removing
+ * never throw.
  *
- * @param {Storage | undefined} storage
- * @param {string} prefix of its keys
+ * @param {import("../types.js").World} world
+ * @param {import("../types.js").Settings} settings
  * @param {string} tab
  */
-export function createKeep(storage, prefix, tab) {
+export function createKeep(world, settings, tab) {
+  const prefix = `hw:q:${settings.project}:`;
+  const storage = /** @type {Storage} */ (
+    settings.offline === false ? undefined : settings.storage || openLocalStorage(world, prefix)
+  );
+
   /** @param {string} [key] */
-  const remove = async (key) => {
+  const erase = async (key) => {
     try {
-      if (key) await storage?.remove(key);
+      if (key) await storage.remove(key);
     } catch {
       // it stays, and the gateway knows it again
     }
   };
 
   return {
-    remove,
+    erase,
 
     /**
      * Write a batch in place of what it was; take it out while nothing may be stored.
      * @param {import("../types.js").Batch} batch @param {boolean} isHeld
      */
     async save(batch, isHeld) {
-      const { ts, severe, count, id, body } = batch;
-      const size = body.length + KEY_LENGTH;
-      const key = `${prefix}${[tab, ts, severe, count, size, id].join(":")}`;
-      if (batch.key !== key || isHeld) remove(batch.key);
-      batch.key = undefined;
-      if (!storage || isHeld) return;
+      const { ts, severe, amount, id, body } = batch;
+      const key = isHeld
+        ? undefined
+        : prefix + [tab, ts, severe, amount, body.length + KEY_LENGTH, id].join(":");
+      if (batch.key !== key) erase(batch.key);
+      batch.key = key;
       try {
-        batch.key = key;
-        await storage.put(key, body);
+        if (key) await storage.put(key, body);
       } catch {
         batch.key = undefined; // memory has to do
       }
     },
 
     /** All batches, the oldest first; what is none of ours is removed. */
-    async entries() {
+    async allOf() {
+      /** @type {Entry[]} */
       const found = [];
       for (const key of (await storage?.list()) || []) {
-        const entry = entryOf(prefix, key);
-        if (entry) found.push(entry);
-        else remove(key);
+        const [owner, ts, severe, amount, bytes, id, more] = key.slice(prefix.length).split(":");
+        if (!id || more) erase(key);
+        else
+          found.push({
+            key,
+            id,
+            ts: +ts,
+            severe: +severe,
+            amount: +amount,
+            bytes: +bytes,
+            tab: owner,
+          });
       }
       return found.sort((a, b) => a.ts - b.ts);
     },
 
     /** @param {string} key */
-    body: async (key) => storage?.get(key),
+    bodyOf: async (key) => storage.get(key),
   };
 }
 

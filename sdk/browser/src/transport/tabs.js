@@ -16,22 +16,22 @@ export function createTabs(world, project, tab, onLead) {
   let joined;
   let leads = !locks;
 
-  /** @param {string} name @param {() => void} then */
+  /** @param {string} name @param {() => void} [then] */
   const hold = (name, then) => {
     const { signal } = /** @type {AbortController} */ (joined);
     const whenHeld = () => {
-      then();
+      then?.();
       return new Promise((free) => signal.addEventListener("abort", free));
     };
     locks.request(name, { signal }, whenHeld).catch(() => {}); // given up, or forbidden here
   };
 
   return {
-    join() {
+    enter() {
       if (joined) return;
       joined = new AbortController();
       if (!locks) return onLead();
-      hold(`hw:t:${tab}`, () => {});
+      hold(`hw:t:${tab}`);
       hold(`hw:l:${project}`, () => {
         leads = true;
         onLead();
@@ -46,14 +46,20 @@ export function createTabs(world, project, tab, onLead) {
     },
 
     /**
-     * Return the test of what nobody else will send; nothing where another tab leads.
-     * @returns {Promise<((entry: import("./storage.js").Entry) => boolean) | undefined>}
+     * Return those of the stored batches that nobody else will send; none where another tab leads.
+     * @param {() => Promise<import("./storage.js").Entry[]>} stored
      */
-    async orphans() {
-      if (!leads) return;
-      if (!locks) return ({ ts }) => world.Date.now() - ts > LEASE_MS;
-      const { held = [] } = await locks.query();
-      return (entry) => !held.some(({ name }) => name === `hw:t:${entry.tab}`);
+    async orphans(stored) {
+      if (!leads) return [];
+      const all = await stored(); // first: who writes after this holds no lock that we see
+      const { held = [] } = locks ? await locks.query() : {};
+      return all.filter(
+        ({ tab: owner, ts }) =>
+          owner !== tab &&
+          (locks
+            ? !held.some(({ name }) => name === `hw:t:${owner}`)
+            : world.Date.now() - ts > LEASE_MS),
+      );
     },
   };
 }

@@ -10,14 +10,17 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 
-const CORE_BYTES = 11_100;
+const CORE_BYTES = 10_000;
+const REQUESTS_BYTES = 800;
 const AXIOS_BYTES = 500;
 
 const from = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 const gzipped = (name) => gzipSync(readFileSync(from(`dist/${name}`)), { level: 9 }).length;
 
-test("the core and the Axios adapter keep within their size", () => {
-  assert.ok(gzipped("headwater.js") <= CORE_BYTES, `core: ${gzipped("headwater.js")} bytes`);
+test("the core and what is loaded beside it keep within their size", () => {
+  assert.ok(gzipped("headwater.js") < CORE_BYTES, `core: ${gzipped("headwater.js")} bytes`);
+  const requests = gzipped("requests.js");
+  assert.ok(requests <= REQUESTS_BYTES, `fetch and XHR: ${requests} bytes`);
   assert.ok(gzipped("axios.js") <= AXIOS_BYTES, `Axios adapter: ${gzipped("axios.js")} bytes`);
 });
 
@@ -33,8 +36,10 @@ test("the package holds what users need and nothing else", () => {
     "dist/axios.js",
     "dist/headwater.iife.js",
     "dist/headwater.js",
+    "dist/requests.js",
     "dist/types/axios.d.ts",
     "dist/types/index.d.ts",
+    "dist/types/requests.d.ts",
     "dist/types/types.d.ts",
     "package.json",
   ]);
@@ -52,14 +57,17 @@ test("an application in TypeScript compiles against the package as it is packed"
       join(folder, "use.ts"),
       `import { init, type Log } from "@headwater/browser";
        import { instrumentAxios } from "@headwater/browser/axios";
+       import { createFetch, instrumentFetch, instrumentXhr } from "@headwater/browser/requests";
        const log: Log = init({ endpoint: "/batches", apiKey: "hw_a_b", level: "warn" });
        log.child({ cart: 3 }).error("payment failed", new Error("x"));
        const undo: () => void = instrumentAxios({}, log);
+       const traced: typeof fetch = createFetch(log);
+       [instrumentFetch(log), instrumentXhr(log)].forEach((back: () => void) => back());
        const isDone: Promise<boolean> = log.flush();
        // @ts-expect-error there is no such level
        init({ endpoint: "/batches", apiKey: "hw_a_b", level: "loud" });
        // @ts-expect-error nor such a call
-       log.shout(undo, isDone);`,
+       log.shout(undo, isDone, traced);`,
     );
     const flags = "--noEmit --strict --target es2020 --module es2020 --moduleResolution bundler";
     const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
@@ -84,9 +92,15 @@ test("no dependency at run time", () => {
 test("importing does nothing; init is there, in both builds", async () => {
   const before = Reflect.ownKeys(globalThis);
   const core = await import(pathToFileURL(from("dist/headwater.js")));
+  const requests = await import(pathToFileURL(from("dist/requests.js")));
   const axios = await import(pathToFileURL(from("dist/axios.js")));
   assert.deepEqual(Reflect.ownKeys(globalThis), before);
   assert.deepEqual([Object.keys(core), Object.keys(axios)], [["init"], ["instrumentAxios"]]);
+  const measuring = ["createFetch", "instrumentFetch", "instrumentXhr"];
+  assert.deepEqual(Object.keys(requests), measuring);
   const script = readFileSync(from("dist/headwater.iife.js"), "utf8");
-  assert.deepEqual(Object.keys(runInNewContext(`${script}; Headwater`)), ["init"]);
+  assert.deepEqual(
+    Object.keys(runInNewContext(`${script}; Headwater`)).sort(),
+    [...measuring, "init"].sort(),
+  );
 });

@@ -6,6 +6,7 @@ import fc from "fast-check";
 
 import { instrumentAxios } from "../../src/axios.js";
 import { createClient } from "../../src/client.js";
+import { instrumentFetch } from "../../src/requests.js";
 import { OPTIONS, createWorld } from "../world.js";
 
 const LEVELS = { info: "INFO", warn: "WARNING", error: "ERROR", fatal: "CRITICAL" };
@@ -96,7 +97,7 @@ test("Property 2: requests to listed origins, and events, have the trace id; no 
       const { world } = page;
       const propagateTo = ["https://api.example/"];
       const log = createClient({ ...OPTIONS, propagateTo, dedupeMs: 0 }, world);
-      log.instrumentFetch();
+      instrumentFetch(log, world);
       const instance = axios.create({
         baseURL: "https://shop.example",
         adapter: async (config) => {

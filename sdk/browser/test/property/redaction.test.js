@@ -5,6 +5,7 @@ import fc from "fast-check";
 
 import { createClient } from "../../src/client.js";
 import { createRedaction } from "../../src/redaction/walk.js";
+import { createFetch } from "../../src/requests.js";
 import { OPTIONS, createLocks, createStorage, createWorld } from "../world.js";
 
 const redact = createRedaction();
@@ -104,7 +105,8 @@ test("a secret in any place of an event is neither sent nor stored", () =>
         else if (place === "context") log.error("x", { deep: { text: secret } });
         else if (place === "key") log.error("x", { [secret]: 1 });
         else if (place === "cause") log.error(new Error("x", { cause: new Error(secret) }));
-        else if (place === "url") await log.fetch(`/a;password=${SECRET}`).catch(() => {});
+        else if (place === "url")
+          await createFetch(log, page.world)(`/a;password=${SECRET}`).catch(() => {});
         else log.error(new Error(place === "error" ? secret : "x"));
         page.fire("pagehide");
         await page.tick(10_000);

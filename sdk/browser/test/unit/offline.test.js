@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { createClient } from "../../src/client.js";
+import { instrumentFetch } from "../../src/requests.js";
 import { OPTIONS, createLocks, createStorage, createWorld, isBalanced } from "../world.js";
 
 const start = (shared, options) => {
@@ -219,7 +220,7 @@ test("close sends, ends every listener and frees the locks", async () => {
   const shared = browser();
   const { log, world, listeners, requests } = start(shared);
   const { fetch } = world;
-  log.instrumentFetch();
+  instrumentFetch(log, world);
   log.info("last");
   assert.equal(await log.close(), true);
   assert.equal(requests.length, 1);

@@ -111,14 +111,15 @@ test("stacks of Chromium, Firefox and Safari", () => {
   assert.deepEqual(
     readStack(
       "TypeError: x\n    at shop.pay (https://a.example/b.js:1:2)\n    at https://a.example/b.js:3:4\n    at async go (https://a.example/b.js:5:6)",
+      String,
     ),
     [at("shop.pay", 1, 2), at("?", 3, 4), at("async go", 5, 6)],
   );
-  assert.deepEqual(readStack("pay@https://a.example/b.js:1:2\n@https://a.example/b.js:3:4\n"), [
-    at("pay", 1, 2),
-    at("?", 3, 4),
-  ]);
-  assert.equal(readStack("at f (https://a.example/b.js:1:2)\n".repeat(99)).length, 50);
+  assert.deepEqual(
+    readStack("pay@https://a.example/b.js:1:2\n@https://a.example/b.js:3:4\n", String),
+    [at("pay", 1, 2), at("?", 3, 4)],
+  );
+  assert.equal(readStack("at f (https://a.example/b.js:1:2)\n".repeat(99), String).length, 50);
 });
 
 test("causes and the errors of an AggregateError, not for ever", () => {

@@ -5,6 +5,7 @@ import axios from "axios";
 
 import { instrumentAxios } from "../../src/axios.js";
 import { createClient } from "../../src/client.js";
+import { createFetch, instrumentFetch, instrumentXhr } from "../../src/requests.js";
 import { OPTIONS, createWorld } from "../world.js";
 
 const start = (options) => {
@@ -17,7 +18,7 @@ test("fetch: the page's origin and those on the list get the trace id, nobody el
   const { log, world, requests } = start({
     propagateTo: ["https://api.example/", /^https:\/\/[a-z]+\.shop\.example\//],
   });
-  log.instrumentFetch();
+  instrumentFetch(log, world);
   const wanted = {
     "/orders": true,
     "https://shop.example/x": true,
@@ -37,7 +38,7 @@ test("fetch: the page's origin and those on the list get the trace id, nobody el
 test("fetch: an own trace id stays; headers, body and answer are the caller's", async () => {
   const { log, world, requests } = start();
   world.answer = () => new Response("seen", { status: 201 });
-  log.instrumentFetch();
+  instrumentFetch(log, world);
   const body = new Uint8Array([1, 2]);
   const answer = await world.fetch("/a", {
     method: "PUT",
@@ -53,7 +54,7 @@ test("fetch: an own trace id stays; headers, body and answer are the caller's", 
 test("fetch: failures are the caller's own, and undo gives back the original", async () => {
   const { log, world, events, tick } = start();
   const { fetch } = world;
-  const undo = log.instrumentFetch();
+  const undo = instrumentFetch(log, world);
   world.answer = "lost";
   await assert.rejects(world.fetch("/a"), TypeError);
   undo();
@@ -62,7 +63,7 @@ test("fetch: failures are the caller's own, and undo gives back the original", a
   await tick(5000);
   assert.equal(events()[0].status_code, 0);
 
-  log.instrumentFetch();
+  instrumentFetch(log, world);
   const ours = world.fetch;
   const wrapped = (...given) => ours(...given);
   world.fetch = wrapped;
@@ -74,9 +75,10 @@ test("fetch: the time of a request is a sample, its path a template", async () =
   const { log, events, tick, world } = start();
   const plain = world.answer;
   world.answer = () => new Promise((resolve) => world.setTimeout(() => resolve(204), 1043));
-  const pending = log.fetch(
-    "/api/orders/1234/items/01a20d6d-5a00-716c-b795-7560c0990341?token=abc",
-  );
+  const pending = createFetch(
+    log,
+    world,
+  )("/api/orders/1234/items/01a20d6d-5a00-716c-b795-7560c0990341?token=abc");
   await tick(1043);
   await pending;
   world.answer = plain;
@@ -109,7 +111,7 @@ test("XHR: trace id and sample, own header kept, undone", async () => {
   const { log, world, events, tick } = start();
   world.XMLHttpRequest = FakeXhr;
   const { open, send } = FakeXhr.prototype;
-  const undo = log.instrumentXhr();
+  const undo = instrumentXhr(log, world);
   const make = (url, ...headers) => {
     const request = new FakeXhr();
     request.open("post", url, true);
@@ -163,7 +165,7 @@ test("Axios: trace id by an interceptor, own header kept, errors unchanged, undo
 
 test("Property 2: every request to our own origin carries the visit's trace id", async () => {
   const { log, world, requests, tick, events } = start();
-  log.instrumentFetch();
+  instrumentFetch(log, world);
   for (const method of ["GET", "POST", "DELETE"]) await world.fetch("/x", { method });
   log.info("beside them");
   await tick(5000);

@@ -130,7 +130,7 @@ export const cases = [
         headers: { "content-security-policy": policy.join("; ") },
         body: `<script src="/headwater.iife.js"></script><script src="/start.js"></script>`,
       });
-      const start = `window.log = Headwater.init(${lab.options("{ flushMs: 50, gzip: true }")}); log.instrumentFetch();`;
+      const start = `window.log = Headwater.init(${lab.options("{ flushMs: 50, gzip: true }")}); window.Headwater.instrumentFetch(log);`;
       lab.site.pages.set("/start.js", {
         html: start,
         headers: { "content-type": "text/javascript" },
@@ -165,7 +165,7 @@ export const cases = [
       </script>`;
       const page = await lab.visit({ head, init: "{ flushMs: 50 }" });
       const before = await page.evaluate(async () => {
-        const undo = window.log.instrumentFetch();
+        const undo = window.Headwater.instrumentFetch(window.log);
         const isOurs = window.fetch !== window.hostFetch;
         await fetch("/echo/wrapped");
         undo();
@@ -174,7 +174,7 @@ export const cases = [
       });
       assert.deepEqual(before, [true, true]);
       const after = await page.evaluate(async () => {
-        const undo = window.log.instrumentFetch();
+        const undo = window.Headwater.instrumentFetch(window.log);
         const ours = window.fetch;
         const outer = (/** @type {any[]} */ ...rest) => ours(.../** @type {[any]} */ (rest));
         window.fetch = outer;
@@ -185,7 +185,7 @@ export const cases = [
         window.fetch = window.hostFetch;
         const open = XMLHttpRequest.prototype.open;
         const send = XMLHttpRequest.prototype.send;
-        const undoXhr = window.log.instrumentXhr();
+        const undoXhr = window.Headwater.instrumentXhr(window.log);
         const patched = XMLHttpRequest.prototype.open !== open;
         undoXhr();
         const isBack =
@@ -199,7 +199,7 @@ export const cases = [
           const answer = window.native(...rest);
           return { then: (done, fail) => answer.then(done, fail) };
         };
-        window.log.instrumentFetch();
+        window.Headwater.instrumentFetch(window.log);
         await fetch("/echo/zone");
         window.log.error("with a zone");
         delete (/** @type {any} */ (window).fetch);
@@ -223,7 +223,10 @@ export const cases = [
     title: "Request objects, init, streams, aborted signals: the same with and without the SDK",
     async run(lab) {
       const plain = await lab.visit({ bare: true, path: "/plain" });
-      const withSdk = await lab.visit({ path: "/with", script: "log.instrumentFetch();" });
+      const withSdk = await lab.visit({
+        path: "/with",
+        script: "window.Headwater.instrumentFetch(log);",
+      });
       const expected = await plain.evaluate(HOST_REQUESTS, lab.site.origin);
       // whether a request that is given up after 30 ms arrives is a matter of luck
       const arrived = () =>
@@ -261,7 +264,7 @@ export const cases = [
         const page = await lab.visit({
           head: `<script src="/axios.js"></script>`,
           init: `{ flushMs: 50, propagateTo: [${JSON.stringify(`${listed.origin}/`)}] }`,
-          script: "log.instrumentFetch(); log.instrumentXhr();",
+          script: "window.Headwater.instrumentFetch(log); window.Headwater.instrumentXhr(log);",
         });
         await page.evaluate(
           async ([foreign, own]) => {
