@@ -6,6 +6,9 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+# Each worker starts a Kafka and a PostgreSQL of its own; never more than there are cores.
+WORKERS ?= 2
+SHARED := --numprocesses logical --maxprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 CODE := libs services headwater tests bench scripts
 
 # Says something only when it fails.
@@ -29,7 +32,7 @@ down: ## Stop what `make up` started
 
 .PHONY: test
 test: setup static package ## Everything a newcomer and CI run: checks, then all tests on real parts
-	@$(PYTEST) tests -m "not long and (not faults or quick_fault)"
+	@$(PYTEST) tests -m "not long and (not faults or quick_fault)" $(SHARED)
 
 .PHONY: check
 check: setup static ## All that needs no servers: format, lint, types, imports, dependencies, quick tests

@@ -5,10 +5,12 @@ Also the leftovers of test runs that were killed: the next run ends their proces
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -147,6 +149,14 @@ def docker_answers() -> bool:
 def make_run_folder() -> Path:
     """Return a folder for this test run, after ending what killed runs left behind."""
     root = Path(tempfile.gettempdir())
+    with _alone_in(root):
+        _end_killed_runs(root)
+    made = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-"))
+    made.chmod(0o755)
+    return made
+
+
+def _end_killed_runs(root: Path) -> None:
     for folder in root.glob(f"{FOLDER_PREFIX}*"):
         owner = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():
@@ -154,9 +164,17 @@ def make_run_folder() -> Path:
                 # A supervisor that outlived its test would start again what is ended here.
                 take_down(run_folder.parent)
             shutil.rmtree(folder, ignore_errors=True)
-    made = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-"))
-    made.chmod(0o755)
-    return made
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: of several workers one cleans up, the others wait for it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 async def make_template(stack: Stack) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chromium import CaseResult, build_sdk, run_cases
+from tests.chromium import CaseResult, run_cases
 from tests.e2e.running import BATCHES, Product, running_product, wait_for
 from tests.stack import Stack
 
@@ -24,12 +24,7 @@ SOAK_CASE = 40
 
 
 @pytest.fixture(scope="module")
-def sdk() -> None:
-    build_sdk()
-
-
-@pytest.fixture(scope="module")
-def scripted(sdk: None, run_folder: Path) -> list[CaseResult]:
+def scripted(browser_sdk: None, run_folder: Path) -> list[CaseResult]:
     """Run the cases that need no gateway, against a collector that answers by script."""
     cases = {"CASES": ",".join(map(str, SCRIPTED_CASES))}
     return run_cases("cases.test.js", run_folder / "cases.xml", cases)
@@ -41,7 +36,7 @@ def test_case_with_a_scripted_collector(scripted: list[CaseResult], number: int)
 
 
 @pytest.mark.long
-def test_all_cases_with_a_scripted_collector(sdk: None, run_folder: Path) -> None:
+def test_all_cases_with_a_scripted_collector(browser_sdk: None, run_folder: Path) -> None:
     results = run_cases("cases.test.js", run_folder / "all_cases.xml")
     assert {result.number for result in results} == {*GATEWAY_CASES, *SCRIPTED_CASES}
     assert [result for result in results if result.failure is not None] == []
@@ -49,7 +44,7 @@ def test_all_cases_with_a_scripted_collector(sdk: None, run_folder: Path) -> Non
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_half_an_hour_on_a_flapping_network(sdk: None, run_folder: Path) -> None:
+def test_half_an_hour_on_a_flapping_network(browser_sdk: None, run_folder: Path) -> None:
     results = run_cases("soak.test.js", run_folder / "soak.xml", timeout_s=3000)
     assert failures(results, SOAK_CASE) == []
 
@@ -78,7 +73,7 @@ class Stored:
 
 @pytest.fixture(scope="module")
 def through_gateway(
-    sdk: None, product: Product, run_folder: Path
+    browser_sdk: None, product: Product, run_folder: Path
 ) -> tuple[list[CaseResult], list[Stored]]:
     """Run the cases that are about delivery, with the real gateway behind the faults."""
     told = run_folder / "stored.json"
