@@ -25,6 +25,7 @@ from headwater.stack import (
     PortBook,
     PostgresOptions,
 )
+from headwater.stack.process import start_of
 from headwater.supervisor.down import take_down
 from headwater.topics import TopicAdmin
 from libs.common.db.migrate import upgrade
@@ -159,7 +160,8 @@ def make_run_folder() -> Path:
 def _end_killed_runs(root: Path) -> None:
     for folder in root.glob(f"{FOLDER_PREFIX}*"):
         owner = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+        # A worker that died lies there as a zombie until its run ends.
+        if owner.isdigit() and start_of(int(owner)) is None:
             for run_folder in {*folder.glob("run"), *folder.glob("*/run")}:
                 # A supervisor that outlived its test would start again what is ended here.
                 take_down(run_folder.parent)
