@@ -8,7 +8,8 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 # Each worker starts a Kafka and a PostgreSQL of its own; never more than there are cores.
 WORKERS ?= 2
-SHARED := --numprocesses logical --maxprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+SHARED := --numprocesses logical --maxprocesses $(WORKERS) --max-worker-restart 0 \
+	--dist loadfile --no-loadscope-reorder
 CODE := libs services headwater tests bench scripts
 
 # Says something only when it fails.
