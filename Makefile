@@ -6,10 +6,14 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+# Each worker starts a Kafka and a PostgreSQL of its own; never more than there are cores.
+WORKERS ?= 2
+SHARED := --numprocesses logical --maxprocesses $(WORKERS) --max-worker-restart 0 \
+	--dist loadfile --no-loadscope-reorder
 CODE := libs services headwater tests bench scripts
 
 # Says something only when it fails.
-quietly = $(1) >.venv/npm.log 2>&1 || { cat .venv/npm.log; exit 1; }
+quietly = log="$(CURDIR)/.venv/$@.log"; $(1) >"$$log" 2>&1 || { cat "$$log"; exit 1; }
 
 .PHONY: help
 help: ## List these targets
@@ -29,27 +33,41 @@ down: ## Stop what `make up` started
 
 .PHONY: test
 test: setup static package ## Everything a newcomer and CI run: checks, then all tests on real parts
-	@$(PYTEST) tests -m "not long and (not faults or quick_fault)"
+	@$(PYTEST) tests -m "not long and (not faults or quick_fault)" $(SHARED)
 
 .PHONY: check
 check: setup static ## All that needs no servers: format, lint, types, imports, dependencies, quick tests
 	@$(PYTEST) tests/unit tests/property tests/architecture -m "not long"
 
+# Two at a time: the types alone take as long as all the others.
 .PHONY: static
 static: setup
+	@$(MAKE) -j2 types browser-sdk python-sdk lint imports dependencies
+
+.PHONY: types lint imports dependencies python-sdk browser-sdk
+types:
+	@echo "types"; $(BIN)/mypy
+lint:
 	@echo "format"; $(BIN)/ruff format --check --quiet .
 	@echo "lint"; $(BIN)/ruff check --quiet .
-	@echo "types"; $(BIN)/mypy
-	@echo "imports"; $(BIN)/lint-imports --no-cache >.venv/imports.log || { cat .venv/imports.log; exit 1; }
-	@echo "dependencies"; $(BIN)/deptry . 2>.venv/deptry.log || { cat .venv/deptry.log; exit 1; }
+imports:
+	@echo "imports"; $(call quietly,$(BIN)/lint-imports --no-cache)
+dependencies:
+	@echo "dependencies"; $(call quietly,$(BIN)/deptry .)
+python-sdk:
 	@echo "Python SDK"; $(BIN)/python -m scripts.sdk_redaction --check
-	@cd sdk/python && ../../$(BIN)/deptry . 2>../../.venv/deptry.log || { cat ../../.venv/deptry.log; exit 1; }
-
+	@cd sdk/python && $(call quietly,../../$(BIN)/deptry .)
+browser-sdk:
 	@echo "browser SDK"; $(call quietly,npm run check -w sdk/browser)
 
 .PHONY: package
 package: setup
+	@$(MAKE) -j2 browser-package python-package
+
+.PHONY: browser-package python-package
+browser-package:
 	@echo "browser SDK's package"; $(call quietly,npm run package -w sdk/browser)
+python-package:
 	@echo "Python SDK's package"; $(BIN)/python -m pip wheel --quiet --no-deps --no-index --no-build-isolation \
 		--wheel-dir sdk/python/dist ./sdk/python
 

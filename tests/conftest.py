@@ -18,6 +18,19 @@ from tests.stack import (
     run_on_server,
     unique_telemetry,
 )
+from tests.workers import is_worker, put_long_files_first, use_own_ports
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Prepare a worker before it starts servers."""
+    use_own_ports(config)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the random order, but within groups of files that take about as long."""
+    if is_worker(config):
+        put_long_files_first(items)
 
 
 @pytest.fixture(scope="session", autouse=True)

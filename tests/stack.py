@@ -5,10 +5,12 @@ Also the leftovers of test runs that were killed: the next run ends their proces
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -23,6 +25,7 @@ from headwater.stack import (
     PortBook,
     PostgresOptions,
 )
+from headwater.stack.process import start_of
 from headwater.supervisor.down import take_down
 from headwater.topics import TopicAdmin
 from libs.common.db.migrate import upgrade
@@ -147,16 +150,33 @@ def docker_answers() -> bool:
 def make_run_folder() -> Path:
     """Return a folder for this test run, after ending what killed runs left behind."""
     root = Path(tempfile.gettempdir())
+    with _alone_in(root):
+        _end_killed_runs(root)
+    made = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-"))
+    made.chmod(0o755)
+    return made
+
+
+def _end_killed_runs(root: Path) -> None:
     for folder in root.glob(f"{FOLDER_PREFIX}*"):
         owner = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+        # A worker that died lies there as a zombie until its run ends.
+        if owner.isdigit() and start_of(int(owner)) is None:
             for run_folder in {*folder.glob("run"), *folder.glob("*/run")}:
                 # A supervisor that outlived its test would start again what is ended here.
                 take_down(run_folder.parent)
             shutil.rmtree(folder, ignore_errors=True)
-    made = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-"))
-    made.chmod(0o755)
-    return made
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: of several workers one cleans up, the others wait for it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 async def make_template(stack: Stack) -> str:

@@ -158,6 +158,8 @@ async def test_what_was_captured_before_kill_9_is_sent_by_the_next_process(
 
 async def test_a_fork_sends_what_is_its_own_and_nothing_twice(application: Application) -> None:
     await application.run("fork", 20)
+    # Where the machine is busy, an end may come before the answers do: the spool keeps the rest.
+    await application.run("recover", application.spooled_count())
 
     who = ("message", "parent", "child", "worker")
     expected = Counter({name: 1 for one in who for name in messages(20, one)})

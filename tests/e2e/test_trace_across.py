@@ -11,7 +11,7 @@ import pytest
 
 from headwater.demo.web.server import serve_demo
 from headwater.home import State
-from tests.chromium import SDK, build_sdk, find_chromium
+from tests.chromium import SDK, find_chromium
 from tests.e2e.running import BATCHES, Product, running_product
 from tests.stack import Stack
 
@@ -21,8 +21,9 @@ PATIENCE_SECONDS = 15
 
 
 @pytest.fixture(scope="module")
-def product(stack: Stack, run_folder: Path, template_database: str) -> Iterator[Product]:
-    build_sdk()
+def product(
+    browser_sdk: None, stack: Stack, run_folder: Path, template_database: str
+) -> Iterator[Product]:
     with running_product(stack, run_folder, template_database) as running:
         yield running
 

@@ -16,7 +16,12 @@ import httpx
 
 from headwater.home import Home
 from headwater.settings import inherited_environment
+from headwater.stack.ports import PortBook
 from headwater.stack.process import start_of
+
+NODES = ("kafka", "kafka-1", "kafka-2", "kafka-3")
+PORTS = (*NODES, *(f"{node}-controller" for node in NODES), "postgres", "ingest", "query", "writer")
+"""What a home needs, of this test worker's share: left to itself it might take another's."""
 
 
 class Installation:
@@ -24,6 +29,8 @@ class Installation:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        for name in PORTS:
+            PortBook(path / "ports.json").take(name)
         ours = {"HEADWATER_DATABASE_URL", "HEADWATER_KAFKA_BOOTSTRAP"}
         environment = {k: v for k, v in inherited_environment().items() if k not in ours}
         self._environment = {**environment, "CI": "true"}

@@ -229,7 +229,7 @@ async def test_where_counting_takes_too_long_admins_are_told_the_most(database: 
 async def test_memory_is_flat_however_much_is_exported(
     house: House, admin: httpx.AsyncClient
 ) -> None:
-    await house.add_logs({"message": "x" * 20_000, "created_at": NOON} for _ in range(3_000))
+    await house.add_logs({"message": "x" * 20_000, "created_at": NOON} for _ in range(5_000))
     received = 0
     tracemalloc.start()
     try:
@@ -239,8 +239,9 @@ async def test_memory_is_flat_however_much_is_exported(
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert received > 60_000_000
-    assert peak < received // 2  # a page at a time, and what the socket has not taken yet
+    assert received > 100_000_000
+    # The page that is made, the one that is read, and what the socket has not taken yet: 30 MB.
+    assert peak < 45_000_000
 
 
 async def test_exports_are_in_the_audit_log(house: House, admin: httpx.AsyncClient) -> None:
