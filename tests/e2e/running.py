@@ -66,6 +66,13 @@ class Product:
         items: list[dict[str, Any]] = answer.json()["items"]
         return items
 
+    def trace(self, trace_id: str) -> list[dict[str, Any]]:
+        """Return a trace's events of all kinds."""
+        answer = self.query.get(f"/api/v1/logging/traces/{trace_id}")
+        assert answer.status_code == 200, answer.text
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
     def wait_for_logs(self, trace_id: str, count: int = 1) -> list[dict[str, Any]]:
         """Return a trace's logs once there are as many as expected."""
         found: list[dict[str, Any]] = wait_for(

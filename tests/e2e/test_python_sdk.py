@@ -243,8 +243,7 @@ async def test_one_trace_through_asgi_sql_and_httpx(product: Product) -> None:
         await engine.dispose()
 
     def trace() -> list[dict[str, Any]] | None:
-        path = f"/api/v1/logging/traces/{trace_id}"
-        items: list[dict[str, Any]] = product.query.get(path).json()["items"]
+        items = product.trace(trace_id)
         return items if len(items) >= 4 else None
 
     items = await asyncio.to_thread(wait_for, trace)

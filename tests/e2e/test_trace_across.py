@@ -76,10 +76,9 @@ async def click(url: str) -> dict[str, Any]:
 
 async def trace(product: Product, trace_id: str) -> list[dict[str, Any]]:
     """Return what `GET /traces/{id}` knows, once the click's last event is there."""
-    path = f"/api/v1/logging/traces/{trace_id}"
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
-            items: list[dict[str, Any]] = product.query.get(path).json()["items"]
+            items = product.trace(trace_id)
             kinds = {(item["source"], item["kind"]) for item in items}
             wanted = {("backend", "log"), ("backend", "query"), ("frontend", "log")}
             if wanted <= kinds:

@@ -17,7 +17,6 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from libs.common.clock import Clock
-from libs.common.kafka.compression import compress_beside
 from libs.common.telemetry.logs import get_logger
 from libs.common.time_limits import TimeLimit
 from libs.common.topics import RECORD_MAX_BYTES
@@ -246,7 +245,6 @@ class KafkaPublisher:
             retry_backoff_ms=100,
             metadata_max_age_ms=10_000,
         )
-        compress_beside(producer)
         try:
             async with asyncio.timeout(self._limits.start.total_seconds()):
                 await producer.start()

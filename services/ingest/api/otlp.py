@@ -100,7 +100,7 @@ class OtlpEndpoint(Endpoint):
     def _bodies(self, request: OtlpRequest, arrival: Arrival) -> Iterator[bytes]:
         hits: Counter[str] = Counter()
         events = read_events(request, self._intake.redaction.redact_text, hits)
-        first_id = request_id(arrival.key.application, arrival.body_hmac())
+        first_id = request_id(arrival.key.application, arrival.body_hmac)
         yield from batch_bodies(events, first_id, self._intake.limits)
         self._intake.count_hits(hits)
 

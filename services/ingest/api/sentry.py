@@ -93,7 +93,7 @@ class SentryEndpoint(Endpoint):
             # from here on nothing is refused for want of memory: a part of it may be published
             del envelope
             held.become(reading.object_count * OBJECT_BYTES)
-            first_id = event_id or request_id(key.application, arrival.body_hmac())
+            first_id = event_id or request_id(key.application, arrival.body_hmac)
             bodies = batch_bodies(self._fitted(reading.events), first_id, intake.limits)
             async for _ in intake.publish_bodies(bodies, arrival, held, until):
                 pass

@@ -46,8 +46,7 @@ class Arrival:
     key: IngestKeyRecord
     received_at: datetime
     sent_at: datetime | None
-    body_hmac: Callable[[], bytes]
-    """Asked when the batch has been read: it may be in the making until then."""
+    body_hmac: bytes
 
 
 @dataclass(slots=True)
@@ -125,7 +124,7 @@ class _Reading:
             self._batch_id,
             arrival.key.id,
             arrival.received_at,
-            arrival.body_hmac(),
+            arrival.body_hmac,
             _sdk_name(envelope.sdk, self._how.redaction),
         )
         return Verdict(

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Select, util
+from sqlalchemy import PoolProxiedConnection, Select, util
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -116,7 +116,7 @@ class Reader:
 async def reader(engine: AsyncEngine) -> AsyncIterator[Reader]:
     """Take a connection from the pool, and give it back as it was."""
     # the pool's own; what SQLAlchemy's connection adds would double the cost of taking one
-    pooled = await engine.raw_connection()
+    pooled = await _pooled(engine)
     try:
         driver = pooled.driver_connection
         if driver is None:
@@ -130,3 +130,12 @@ async def reader(engine: AsyncEngine) -> AsyncIterator[Reader]:
         raise
     finally:
         await greenlet_spawn(pooled.close)
+
+
+async def _pooled(engine: AsyncEngine) -> PoolProxiedConnection:
+    """Take a connection; raises what the driver raises, as its statements do."""
+    try:
+        return await engine.raw_connection()
+    except engine.dialect.loaded_dbapi.Error as error:
+        # SQLAlchemy's own wrapping of errors belongs to its connection, which is not made here
+        raise (error.__cause__ or error) from None

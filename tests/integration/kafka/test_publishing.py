@@ -1,13 +1,11 @@
-"""What goes to the broker is built beside the loop; only a record that is too large is refused."""
+"""What the broker refuses: the record that is too large, and not those beside it."""
 
 import asyncio
 import os
-import threading
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from headwater.topics import TopicAdmin
 from libs.common.clock import SystemClock
@@ -44,24 +42,3 @@ async def test_a_record_that_is_too_large_takes_none_with_it(
         assert offsets == list(range(6))
     finally:
         await publisher.stop()
-
-
-async def test_batches_are_built_beside_the_loop(
-    stack: Stack, narrow_topic: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    builders: list[threading.Thread] = []
-    build = BatchBuilder._build
-
-    def build_here(self: BatchBuilder) -> object:
-        builders.append(threading.current_thread())
-        return build(self)
-
-    monkeypatch.setattr(BatchBuilder, "_build", build_here)
-    publisher = KafkaPublisher(stack.kafka_connection, SystemClock())
-    await publisher.start()
-    try:
-        await publisher.publish(narrow_topic, b"key", b"value" * 100)
-    finally:
-        await publisher.stop()
-    # the loop asks too, for what is built by then
-    assert builders[0] is not threading.main_thread()

@@ -56,7 +56,7 @@ def arrival(
     sent_at: datetime | None = None,
 ) -> Arrival:
     """Return how a body came."""
-    return Arrival(key or key_record(), received_at, sent_at, lambda: b"h" * 32)
+    return Arrival(key or key_record(), received_at, sent_at, b"h" * 32)
 
 
 def log_event(message: str = "it happened", **fields: Any) -> dict[str, Any]:
