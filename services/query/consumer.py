@@ -56,7 +56,7 @@ class TailLimits:
     """So long each read may find more than it can take; then the rest is jumped over."""
     share: float = 0.5
     """Part of the time that showing may take: the rest is for searches, and on a small machine for
-    the pipeline. 200 watchers with filters take 0.14 of a core at 5,000 events/s, and twice that
+    the pipeline. 200 watchers with filters take 0.2 of a core at 5,000 events/s, and twice that
     in time where the cores are busy; with a share below that the tail would fall behind."""
     linger: timedelta = timedelta(seconds=30)
     """Reading goes on so long after the last watcher left: it may be a reload of the page."""
