@@ -65,18 +65,6 @@ class AccountStore:
             ).first()
         return None if row is None else Credentials(row.id, row.email, row.password_hash)
 
-    async def credentials_of(self, user_id: UUID) -> Credentials | None:
-        """Return an active user's credentials by id."""
-        async with self._engine.connect() as connection:
-            row = (
-                await connection.execute(
-                    select(User.id, User.email, User.password_hash).where(
-                        User.id == user_id, User.is_active
-                    )
-                )
-            ).first()
-        return None if row is None else Credentials(row.id, row.email, row.password_hash)
-
     async def open_session(
         self, user_id: UUID, cookie_hash: bytes, expires_at: datetime, user_agent: str | None
     ) -> Identity | None:
