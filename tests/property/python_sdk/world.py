@@ -38,6 +38,8 @@ class ScriptedGateway:
     bodies: dict[str, bytes] = field(default_factory=dict)
     stored: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    taken: set[str] = field(default_factory=set)
+    """The ids of the batches that are stored."""
     attempt_count: int = 0
 
     def reset(self) -> None:
@@ -62,19 +64,14 @@ class ScriptedGateway:
         if len(document["events"]) > self.most_events:
             return Answer(413)
         names = [event["message"] for event in document["events"]]
-        if fate == "422":
+        # what it refuses, it refuses by its content: never a batch that it took before
+        if fate == "422" and batch_id not in self.taken:
             self.refused.update(names)
             return Answer(422)
-        if batch_id not in self.known():
+        if batch_id not in self.taken:
             self.taken.add(batch_id)
             self.stored.update(names)
         return Answer(0) if fate == "lost answer" else Answer(202)
-
-    taken: set[str] = field(default_factory=set)
-
-    def known(self) -> set[str]:
-        """Return the ids of the batches that are stored."""
-        return self.taken
 
 
 class Process:
