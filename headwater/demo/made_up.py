@@ -20,9 +20,9 @@ _STATEMENTS = {
     "reports": "SELECT day, sum(total) FROM orders GROUP BY day ORDER BY day",
 }
 _STACK = [
-    {"file": "shop/api/orders.py", "function": "create_order", "line": 88},
-    {"file": "shop/payments/client.py", "function": "charge", "line": 41},
     {"file": "shop/http.py", "function": "post", "line": 19},
+    {"file": "shop/payments/client.py", "function": "charge", "line": 41},
+    {"file": "shop/api/orders.py", "function": "create_order", "line": 88},
 ]
 _DAY = timedelta(hours=24)
 _SPIKE_AT = 0.7

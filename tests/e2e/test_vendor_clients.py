@@ -100,7 +100,7 @@ def test_an_exception_comes_with_its_stack(product: Product, vendor: Vendor) -> 
         assert "raise KeyError" in json.dumps(frames)
         return
     innermost = {SENTRY_PYTHON: "_throw", SENTRY_BROWSER: "window.runClient"}
-    assert frames[-1]["function"] == innermost.get(vendor, "?")
+    assert frames[0]["function"] == innermost.get(vendor, "?")
     (cause,) = json.loads(row["cause"])
     assert cause["type"] == ("KeyError" if vendor is SENTRY_PYTHON else "Error")
     assert row["trace_id"]
@@ -109,7 +109,7 @@ def test_an_exception_comes_with_its_stack(product: Product, vendor: Vendor) -> 
 
 def test_local_variables_are_kept_without_their_secrets(product: Product) -> None:
     frames = json.loads(thrown(product, SENTRY_PYTHON)["stacktrace"])
-    assert frames[-1]["vars"] == {"name": "'sentry-python'", "password": "[REDACTED]"}
+    assert frames[0]["vars"] == {"name": "'sentry-python'", "password": "[REDACTED]"}
 
 
 @pytest.mark.parametrize("vendor", SENTRY_VENDORS, ids=lambda vendor: vendor.name)

@@ -50,7 +50,7 @@ class ExceptionRow(msgspec.Struct, array_like=True, gc=False):
     exception_type: str
     message: str
     stacktrace: str | None
-    """A JSON array of frames as text, outermost call first."""
+    """A JSON array of frames as text, innermost call first."""
     cause: str | None
     """A JSON array of the exceptions that led to this one, as text."""
     trace_id: str | None

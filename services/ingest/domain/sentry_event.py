@@ -159,11 +159,11 @@ def _thrown(sent: Values) -> Values:
 
 
 def _frames(stacktrace: Any) -> list[Values]:
-    """Return the frames, outermost call first as Sentry has them, without what is empty."""
+    """Return the frames without what is empty, innermost call first; Sentry sends it last."""
     frames = dict_of(stacktrace).get("frames")
     return [
         {name: value for name, value in frame.items() if value not in (None, "", [], {})}
-        for frame in (frames if isinstance(frames, list) else [])
+        for frame in (reversed(frames) if isinstance(frames, list) else ())
         if isinstance(frame, dict)
     ]
 

@@ -19,7 +19,7 @@ Event = dict[str, Any]
 
 _DEEPEST = 24
 _KEY_COUNT = 200
-_OUTER_FRAMES, _INNER_FRAMES = 10, 30
+_INNER_FRAMES, _OUTER_FRAMES = 30, 10
 _CAUSES = 5
 _SQUEEZES = (4_096, 1_024, 256, 64)
 """Characters of a text; a list keeps a sixteenth of it in items, an object an eighth in keys."""
@@ -110,8 +110,8 @@ def _drop_frames(event: Event, _: int) -> bool:
     dropped = False
     for holder in _stack_holders(event):
         frames = holder["stacktrace"]
-        if len(frames) > _OUTER_FRAMES + _INNER_FRAMES:
-            holder["stacktrace"] = [*frames[:_OUTER_FRAMES], *frames[-_INNER_FRAMES:]]
+        if len(frames) > _INNER_FRAMES + _OUTER_FRAMES:
+            holder["stacktrace"] = [*frames[:_INNER_FRAMES], *frames[-_OUTER_FRAMES:]]
             dropped = True
     cause = (event.get("exception") or {}).get("cause")
     if cause and len(cause) > _CAUSES:

@@ -166,6 +166,17 @@ def test_an_event_of_a_mebibyte_is_trimmed(gateway: Gateway) -> None:
     assert "hunter2zq" not in (row.stacktrace or "")
 
 
+def test_of_a_stack_that_is_too_long_both_ends_are_kept(gateway: Gateway) -> None:
+    frames = [{"function": f"f{depth} {'x' * 800}", "lineno": depth} for depth in range(100)]
+    thrown = {"type": "RecursionError", "value": "deep", "stacktrace": {"frames": frames}}
+    event_id, body = an_event(exception={"values": [thrown]})
+    assert post(gateway, body).status_code == 200
+    (row,) = record_of(gateway, event_id).exceptions
+    kept = [frame["lineno"] for frame in json.loads(row.stacktrace or "")]
+    assert kept == [*range(99, 69, -1), *range(9, -1, -1)]
+    assert "frames" in json.loads(row.extra_data or "")["_trimmed"]
+
+
 def test_what_cannot_be_read_costs_itself_only(gateway: Gateway) -> None:
     event_id = uuid4().hex
     body = envelope(

@@ -102,9 +102,9 @@ def test_an_error_event_is_an_exception() -> None:
     assert (row.trace_id, row.user_id) == (TRACE_ID, "u7")
     assert (row.request_method, row.request_path, row.status_code) == ("POST", "/cart/7", 500)
     frames = msgspec.json.decode(row.stacktrace or "")
-    assert [frame["function"] for frame in frames] == ["outer", "inner"]
-    assert frames[0] == {"filename": "a.py", "function": "outer", "lineno": 3}
-    assert frames[1]["vars"] == {"password": "[REDACTED]"}
+    assert [frame["function"] for frame in frames] == ["inner", "outer"]
+    assert frames[1] == {"filename": "a.py", "function": "outer", "lineno": 3}
+    assert frames[0]["vars"] == {"password": "[REDACTED]"}
     (cause,) = msgspec.json.decode(row.cause or "")
     assert cause == {"type": "KeyError", "value": "'cart'", "stacktrace": [{"lineno": 1}]}
     extra = extra_of(row)
