@@ -95,12 +95,10 @@ async def _add(
 
 async def _planning(connection: asyncpg.Connection, now: datetime) -> dict[str, float]:
     """Return the median planning time of what searches send, by search."""
-    times: dict[str, list[float]] = {}
-    for _ in range(_WARM_UP):
-        for plan in await all_plans(connection, now):
-            name = f"{plan.search} on {plan.slice_count} {plan.state}"
-            times.setdefault(name, []).append(plan.planning_ms)
-    return {name: statistics.median(all_of[1:]) for name, all_of in times.items()}
+    return {
+        f"{plan.search} on {plan.slice_count} {plan.state}": plan.planning_ms
+        for plan in await all_plans(connection, now)
+    }
 
 
 async def _first_pages(house: House, ports: dict[int, int]) -> dict[int, float]:
