@@ -15,7 +15,7 @@ _FIELDS = re.compile(r"^(invalid|missing)_(?!event$)\w+$")
 
 
 def reasons_in(tree: ast.AST) -> Iterator[str]:
-    """Return the reasons by which a module rejects single events, those made of a field's name too."""
+    """Return the reasons by which a module rejects single events, those with a field's name too."""
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Name("Unmendable"), args=[ast.Constant(str(reason))]):

@@ -1,7 +1,7 @@
 """Bytes of a Kafka record: one version byte, then MessagePack.
 
-Version 1 is the only one. Within a version fields are only ever added at the end of a struct, with a
-default: that reads older records.
+Version 1 is the only one. Within a version fields are only ever added at the end of a struct, with
+a default: so older records are read too.
 """
 
 from typing import Any, Protocol
