@@ -3,7 +3,16 @@ import { instrumentFetch } from "/requests.js";
 
 const settings = await (await fetch("/settings.json")).json();
 const $ = (id) => document.getElementById(id);
-const SHOWN = ["captured", "sent", "stored", "queued", "deduped", "dropped", "recovered", "redacted"];
+const SHOWN = [
+  "captured",
+  "sent",
+  "stored",
+  "queued",
+  "deduped",
+  "dropped",
+  "recovered",
+  "redacted",
+];
 const KEPT_REQUESTS = 30;
 
 const requests = new Map();
@@ -73,13 +82,22 @@ function show() {
   const stats = log.stats();
   $("stats").replaceChildren(
     ...SHOWN.map((name) =>
-      element("div", {}, element("dt", {}, name), element("dd", {}, stats[name].toLocaleString("en-US"))),
+      element(
+        "div",
+        {},
+        element("dt", {}, name),
+        element("dd", {}, stats[name].toLocaleString("en-US")),
+      ),
     ),
   );
   const { sent, stored, queued, dropped, deduped, sampled } = stats;
   const sum = sent + stored + queued + dropped + deduped + sampled;
   const parts = [
-    [sent, "sent"], [stored, "stored"], [queued, "queued"], [deduped, "folded"], [dropped, "dropped"],
+    [sent, "sent"],
+    [stored, "stored"],
+    [queued, "queued"],
+    [deduped, "folded"],
+    [dropped, "dropped"],
   ].filter(([count]) => count);
   const text = parts.map(([count, name]) => `${count.toLocaleString("en-US")} ${name}`).join(" + ");
   $("books").textContent = stats.captured
@@ -104,30 +122,34 @@ function marked(text) {
 const open = new Set();
 function showRequests() {
   $("nothing").hidden = requests.size > 0;
-  const items = [...requests.values()].reverse().map(({ id, at, attempts, events, status, body }) => {
-    const state = status === 202 ? "good" : status === "on its way" ? "busy" : "bad";
-    const title = events.map((event) => event.message ?? event.exception?.value ?? event.request_path).join(" · ");
-    const occurrences = events.reduce((sum, event) => sum + (event.count ?? 1), 0);
-    const count = `${events.length} ${events.length === 1 ? "event" : "events"}`;
-    const more = [
-      occurrences > events.length ? `${occurrences.toLocaleString("en-US")} occurrences` : "",
-      attempts > 1 ? `attempt ${attempts}` : "",
-      `${new Blob([body]).size.toLocaleString("en-US")} bytes`,
-    ].filter(Boolean);
-    const summary = element(
-      "summary",
-      {},
-      element("span", { className: `state ${state}` }, String(status)),
-      element("time", {}, at.toLocaleTimeString("en-GB")),
-      element("span", { className: "count" }, count),
-      element("span", { className: "names" }, title),
-      element("span", { className: "more" }, more.join(", ")),
-    );
-    const details = element("details", { open: open.has(id) }, summary);
-    details.append(element("pre", {}, ...marked(JSON.stringify(JSON.parse(body), null, 2))));
-    details.addEventListener("toggle", () => (details.open ? open.add(id) : open.delete(id)));
-    return element("li", {}, details);
-  });
+  const items = [...requests.values()]
+    .reverse()
+    .map(({ id, at, attempts, events, status, body }) => {
+      const state = status === 202 ? "good" : status === "on its way" ? "busy" : "bad";
+      const title = events
+        .map((event) => event.message ?? event.exception?.value ?? event.request_path)
+        .join(" · ");
+      const occurrences = events.reduce((sum, event) => sum + (event.count ?? 1), 0);
+      const count = `${events.length} ${events.length === 1 ? "event" : "events"}`;
+      const more = [
+        occurrences > events.length ? `${occurrences.toLocaleString("en-US")} occurrences` : "",
+        attempts > 1 ? `attempt ${attempts}` : "",
+        `${new Blob([body]).size.toLocaleString("en-US")} bytes`,
+      ].filter(Boolean);
+      const summary = element(
+        "summary",
+        {},
+        element("span", { className: `state ${state}` }, String(status)),
+        element("time", {}, at.toLocaleTimeString("en-GB")),
+        element("span", { className: "count" }, count),
+        element("span", { className: "names" }, title),
+        element("span", { className: "more" }, more.join(", ")),
+      );
+      const details = element("details", { open: open.has(id) }, summary);
+      details.append(element("pre", {}, ...marked(JSON.stringify(JSON.parse(body), null, 2))));
+      details.addEventListener("toggle", () => (details.open ? open.add(id) : open.delete(id)));
+      return element("li", {}, details);
+    });
   $("sent").replaceChildren(...items);
 }
 

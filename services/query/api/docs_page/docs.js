@@ -19,7 +19,10 @@ function prose(text) {
 /** Follow one reference inside of the document. */
 function resolve(api, schema) {
   if (!schema || !schema.$ref) return schema || {};
-  return schema.$ref.slice(2).split("/").reduce((node, key) => node[key], api);
+  return schema.$ref
+    .slice(2)
+    .split("/")
+    .reduce((node, key) => node[key], api);
 }
 
 /** Name the type of a schema in a few words. */
@@ -29,7 +32,8 @@ function typeOf(api, schema) {
   if (choices) return choices.map((choice) => typeOf(api, choice)).join(" or ");
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   if (schema.const !== undefined) return JSON.stringify(schema.const);
-  if (schema.type === "array") return `list of ${typeOf(api, schema.items || schema.prefixItems?.[0] || {})}`;
+  if (schema.type === "array")
+    return `list of ${typeOf(api, schema.items || schema.prefixItems?.[0] || {})}`;
   return schema.format ? `${schema.type} (${schema.format})` : schema.type || "any";
 }
 
@@ -44,12 +48,16 @@ function exampleOf(api, given, depth = 0) {
   if (choices) return exampleOf(api, choices[0], depth);
   if (depth > 6) return null;
   if (schema.type === "array") {
-    if (schema.prefixItems) return schema.prefixItems.map((item) => exampleOf(api, item, depth + 1));
+    if (schema.prefixItems)
+      return schema.prefixItems.map((item) => exampleOf(api, item, depth + 1));
     return [exampleOf(api, schema.items || {}, depth + 1)];
   }
   if (schema.type === "object") {
     return Object.fromEntries(
-      Object.entries(schema.properties || {}).map(([name, part]) => [name, exampleOf(api, part, depth + 1)]),
+      Object.entries(schema.properties || {}).map(([name, part]) => [
+        name,
+        exampleOf(api, part, depth + 1),
+      ]),
     );
   }
   if (schema.format === "date-time") return "2026-11-23T10:15:30.123456Z";
@@ -63,15 +71,23 @@ function sample(text) {
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    setTimeout(() => {
+      button.textContent = "Copy";
+    }, 1500);
   });
   return make("div", { class: "sample" }, make("pre", { tabindex: "0" }, text), button);
 }
 
 function table(headings, rows) {
   const head = make("tr", {}, ...headings.map((heading) => make("th", { scope: "col" }, heading)));
-  const body = rows.map((cells) => make("tr", {}, ...cells.map((cell) => make("td", {}, ...[].concat(cell)))));
-  return make("div", { class: "scroll" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...body)));
+  const body = rows.map((cells) =>
+    make("tr", {}, ...cells.map((cell) => make("td", {}, ...[].concat(cell)))),
+  );
+  return make(
+    "div",
+    { class: "scroll" },
+    make("table", {}, make("thead", {}, head), make("tbody", {}, ...body)),
+  );
 }
 
 function curl(path, method, operation, body) {
@@ -93,18 +109,32 @@ function showOperation(api, path, method, operation, id) {
   const section = make("section", { id });
   section.append(
     make("h3", {}, operation.summary || path),
-    make("div", { class: "call" },
-      make("span", { class: `method ${method}` }, method), make("code", { class: "path" }, path)),
+    make(
+      "div",
+      { class: "call" },
+      make("span", { class: `method ${method}` }, method),
+      make("code", { class: "path" }, path),
+    ),
   );
   for (const paragraph of (operation.description || "").split("\n\n")) {
     if (paragraph) section.append(make("p", {}, ...prose(paragraph)));
   }
   if (operation.parameters?.length) {
-    section.append(make("h4", {}, "Parameters"), table(["Name", "Type", "Meaning"], operation.parameters.map((parameter) => [
-      make("code", {}, parameter.name + (parameter.required ? " *" : "")),
-      typeOf(api, parameter.schema || {}),
-      prose(parameter.description || parameter.schema?.description || (parameter.in === "path" ? "in the path" : "")),
-    ])));
+    section.append(
+      make("h4", {}, "Parameters"),
+      table(
+        ["Name", "Type", "Meaning"],
+        operation.parameters.map((parameter) => [
+          make("code", {}, parameter.name + (parameter.required ? " *" : "")),
+          typeOf(api, parameter.schema || {}),
+          prose(
+            parameter.description ||
+              parameter.schema?.description ||
+              (parameter.in === "path" ? "in the path" : ""),
+          ),
+        ]),
+      ),
+    );
   }
   const content = operation.requestBody?.content?.["application/json"];
   const body = content && exampleOf(api, content.schema);
@@ -113,11 +143,18 @@ function showOperation(api, path, method, operation, id) {
   for (const [status, response] of answers) {
     const json = response.content?.["application/json"];
     if (!json || !status.startsWith("2")) continue;
-    section.append(make("h4", {}, `Answer ${status}`), sample(JSON.stringify(exampleOf(api, json.schema), null, 2)));
+    section.append(
+      make("h4", {}, `Answer ${status}`),
+      sample(JSON.stringify(exampleOf(api, json.schema), null, 2)),
+    );
   }
-  section.append(make("h4", {}, "Statuses"), table(["Status", "Meaning"], answers.map(([status, response]) => [
-    make("code", {}, status), response.description,
-  ])));
+  section.append(
+    make("h4", {}, "Statuses"),
+    table(
+      ["Status", "Meaning"],
+      answers.map(([status, response]) => [make("code", {}, status), response.description]),
+    ),
+  );
   return section;
 }
 
@@ -154,5 +191,7 @@ async function main() {
 }
 
 main().catch((error) => {
-  document.getElementById("operations").append(make("p", { role: "alert" }, `The page failed: ${error.message}`));
+  document
+    .getElementById("operations")
+    .append(make("p", { role: "alert" }, `The page failed: ${error.message}`));
 });
