@@ -2,8 +2,9 @@ import { init } from "/headwater.js";
 import { instrumentFetch } from "/requests.js";
 
 const settings = await (await fetch("/settings.json")).json();
-const $ = (id) => document.getElementById(id);
-const SHOWN = [
+/** @param {string} id */
+const $ = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const SHOWN = /** @type {const} */ ([
   "captured",
   "sent",
   "stored",
@@ -12,16 +13,21 @@ const SHOWN = [
   "dropped",
   "recovered",
   "redacted",
-];
+]);
 const KEPT_REQUESTS = 30;
 
+/**
+ * @typedef {{message?: string, exception?: {value?: string}, request_path?: string,
+ *   count?: number}} Shown what is looked at of an event
+ * @type {Map<string, WireRequest & {id: string, attempts: number, events: Shown[]}>}
+ */
 const requests = new Map();
 window.wire.watch(settings.endpoint, (request) => {
   const { batch_id: id, events } = JSON.parse(request.body);
   const known = requests.get(id) ?? { id, attempts: 0, at: request.at };
   if (request.status === "on its way" || request.status === "offline") known.attempts += 1;
   requests.set(id, { ...known, events, status: request.status, body: request.body });
-  if (requests.size > KEPT_REQUESTS) requests.delete(requests.keys().next().value);
+  if (requests.size > KEPT_REQUESTS) requests.delete([...requests.keys()][0]);
   showRequests();
 });
 
@@ -31,6 +37,7 @@ instrumentFetch(log);
 log.setUser({ id: "visitor" });
 
 const PASSWORD = "correct-horse-battery";
+/** @type {Record<string, () => unknown>} */
 const actions = {
   log: () => log.info("parcel packed", { shelf: 7, packedBy: "Mira" }),
   warn: () => log.warn("stock is low", { article: "blue kettle", left: 3 }),
@@ -61,16 +68,23 @@ const actions = {
     showRequests();
   },
 };
-for (const button of document.querySelectorAll("[data-do]"))
+/** @type {NodeListOf<HTMLButtonElement>} */
+const buttons = document.querySelectorAll("[data-do]");
+for (const button of buttons)
   button.addEventListener("click", async () => {
     try {
-      await actions[button.dataset.do]();
+      await actions[button.dataset.do ?? ""]();
     } finally {
       show();
     }
   });
 
-/** @param {string} name @param {Record<string, string>} [given] @param {...(Node | string)} children */
+/**
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} name
+ * @param {Partial<HTMLElementTagNameMap[T]>} [given]
+ * @param {...(Node | string)} children
+ */
 function element(name, given = {}, ...children) {
   const made = document.createElement(name);
   Object.assign(made, given);
@@ -92,13 +106,15 @@ function show() {
   );
   const { sent, stored, queued, dropped, deduped, sampled } = stats;
   const sum = sent + stored + queued + dropped + deduped + sampled;
-  const parts = [
+  /** @type {[number, string][]} */
+  const counts = [
     [sent, "sent"],
     [stored, "stored"],
     [queued, "queued"],
     [deduped, "folded"],
     [dropped, "dropped"],
-  ].filter(([count]) => count);
+  ];
+  const parts = counts.filter(([count]) => count);
   const text = parts.map(([count, name]) => `${count.toLocaleString("en-US")} ${name}`).join(" + ");
   $("books").textContent = stats.captured
     ? `${stats.captured.toLocaleString("en-US")} captured ${sum === stats.captured ? "=" : "≠"} ${text}`
@@ -108,9 +124,9 @@ function show() {
   const { isOffline } = window.wire;
   $("line").textContent = isOffline ? "offline" : "online";
   $("line").classList.toggle("off", isOffline);
-  const toggle = document.querySelector("[data-do=offline]");
-  toggle.textContent = isOffline ? "Go online" : "Go offline";
-  toggle.setAttribute("aria-pressed", String(isOffline));
+  const toggle = [...buttons].find((button) => button.dataset.do === "offline");
+  toggle?.replaceChildren(isOffline ? "Go online" : "Go offline");
+  toggle?.setAttribute("aria-pressed", String(isOffline));
 }
 
 /** The text with what was redacted marked. @param {string} text */

@@ -1,9 +1,30 @@
 // Shows /openapi.json as a page. Everything becomes text nodes: nothing is parsed as HTML.
 "use strict";
 
+/**
+ * @typedef {{$ref?: string, anyOf?: Schema[], oneOf?: Schema[], enum?: unknown[], const?: unknown,
+ *   type?: string, format?: string, items?: Schema, prefixItems?: Schema[],
+ *   properties?: Record<string, Schema>, description?: string, example?: unknown,
+ *   default?: unknown}} Schema
+ * @typedef {Record<string, {schema: Schema}>} Content
+ * @typedef {{name: string, in: string, required?: boolean, description?: string,
+ *   schema?: Schema}} Parameter
+ * @typedef {{summary?: string, description?: string, tags?: string[], security?: unknown,
+ *   parameters?: Parameter[], requestBody?: {content?: Content},
+ *   responses?: Record<string, {description: string, content?: Content}>}} Operation
+ * @typedef {{info: {description?: string}, paths: Record<string, Record<string, Operation>>}} Api
+ * @typedef {Node | string | (Node | string)[]} Cell
+ */
+
 const METHODS = ["get", "post", "put", "patch", "delete"];
 
-/** Make an element with attributes and children; strings become text. */
+/**
+ * Make an element with attributes and children; strings become text.
+ *
+ * @param {string} tag
+ * @param {Record<string, string>} [attributes]
+ * @param {...(Node | string)} children
+ */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -11,33 +32,53 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Turn `code` in backquotes into code elements. */
+/** Return the page's own element. @param {string} id */
+const own = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** Turn `code` in backquotes into code elements. @param {string} text */
 function prose(text) {
   return text.split(/`([^`]*)`/).map((part, index) => (index % 2 ? make("code", {}, part) : part));
 }
 
-/** Follow one reference inside of the document. */
+/**
+ * Follow one reference inside of the document.
+ *
+ * @param {Api} api
+ * @param {Schema} [schema]
+ * @returns {Schema}
+ */
 function resolve(api, schema) {
   if (!schema || !schema.$ref) return schema || {};
   return schema.$ref
     .slice(2)
     .split("/")
-    .reduce((node, key) => node[key], api);
+    .reduce((node, key) => node[key], /** @type {Record<string, any>} */ (api));
 }
 
-/** Name the type of a schema in a few words. */
-function typeOf(api, schema) {
-  if (schema.$ref) return schema.$ref.split("/").pop();
+/**
+ * Name the type of a schema in a few words.
+ *
+ * @param {Schema} schema
+ * @returns {string}
+ */
+function typeOf(schema) {
+  if (schema.$ref) return schema.$ref.slice(schema.$ref.lastIndexOf("/") + 1);
   const choices = schema.anyOf || schema.oneOf;
-  if (choices) return choices.map((choice) => typeOf(api, choice)).join(" or ");
+  if (choices) return choices.map(typeOf).join(" or ");
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.type === "array")
-    return `list of ${typeOf(api, schema.items || schema.prefixItems?.[0] || {})}`;
+    return `list of ${typeOf(schema.items || schema.prefixItems?.[0] || {})}`;
   return schema.format ? `${schema.type} (${schema.format})` : schema.type || "any";
 }
 
-/** Invent an example of a schema, from its own examples where it has some. */
+/**
+ * Invent an example of a schema, from its own examples where it has some.
+ *
+ * @param {Api} api
+ * @param {Schema} given
+ * @returns {unknown}
+ */
 function exampleOf(api, given, depth = 0) {
   const schema = resolve(api, given);
   if (schema.example !== undefined) return schema.example;
@@ -62,10 +103,11 @@ function exampleOf(api, given, depth = 0) {
   }
   if (schema.format === "date-time") return "2026-11-23T10:15:30.123456Z";
   if (schema.format === "uuid") return "019ab0f2-9a7b-7c3d-8e4f-5a6b7c8d9e0f";
-  return { string: "text", integer: 1, number: 1.5, boolean: true }[schema.type] ?? null;
+  const plain = new Map(Object.entries({ string: "text", integer: 1, number: 1.5, boolean: true }));
+  return plain.get(schema.type ?? "") ?? null;
 }
 
-/** Show text to copy. */
+/** Show text to copy. @param {string} text */
 function sample(text) {
   const button = make("button", { type: "button" }, "Copy");
   button.addEventListener("click", async () => {
@@ -78,10 +120,11 @@ function sample(text) {
   return make("div", { class: "sample" }, make("pre", { tabindex: "0" }, text), button);
 }
 
+/** @param {string[]} headings @param {Cell[][]} rows */
 function table(headings, rows) {
   const head = make("tr", {}, ...headings.map((heading) => make("th", { scope: "col" }, heading)));
   const body = rows.map((cells) =>
-    make("tr", {}, ...cells.map((cell) => make("td", {}, ...[].concat(cell)))),
+    make("tr", {}, ...cells.map((cell) => make("td", {}, ...[cell].flat()))),
   );
   return make(
     "div",
@@ -90,6 +133,12 @@ function table(headings, rows) {
   );
 }
 
+/**
+ * @param {string} path
+ * @param {string} method
+ * @param {Operation} operation
+ * @param {unknown} body
+ */
 function curl(path, method, operation, body) {
   const parts = ["curl"];
   if (method !== "get") parts.push(`-X ${method.toUpperCase()}`);
@@ -105,6 +154,13 @@ function curl(path, method, operation, body) {
   return parts.join(" \\\n  ");
 }
 
+/**
+ * @param {Api} api
+ * @param {string} path
+ * @param {string} method
+ * @param {Operation} operation
+ * @param {string} id
+ */
 function showOperation(api, path, method, operation, id) {
   const section = make("section", { id });
   section.append(
@@ -126,7 +182,7 @@ function showOperation(api, path, method, operation, id) {
         ["Name", "Type", "Meaning"],
         operation.parameters.map((parameter) => [
           make("code", {}, parameter.name + (parameter.required ? " *" : "")),
-          typeOf(api, parameter.schema || {}),
+          typeOf(parameter.schema || {}),
           prose(
             parameter.description ||
               parameter.schema?.description ||
@@ -159,25 +215,27 @@ function showOperation(api, path, method, operation, id) {
 }
 
 async function main() {
-  const operations = document.getElementById("operations");
-  const status = document.getElementById("status");
+  const operations = own("operations");
+  const status = own("status");
   const answer = await fetch("/openapi.json");
   if (!answer.ok) {
     status.textContent = `The document could not be loaded (${answer.status}). Reload the page to try again.`;
     return;
   }
+  /** @type {Api} */
   const api = await answer.json();
-  document.getElementById("description").append(...prose(api.info.description || ""));
+  own("description").append(...prose(api.info.description || ""));
+  /** @type {Map<string, [string, string, Operation][]>} */
   const groups = new Map();
   for (const [path, methods] of Object.entries(api.paths)) {
     for (const method of METHODS.filter((name) => methods[name])) {
       const group = methods[method].tags?.[0] || "other";
-      if (!groups.has(group)) groups.set(group, []);
-      groups.get(group).push([path, method, methods[method]]);
+      const entries = groups.get(group) ?? [];
+      groups.set(group, [...entries, [path, method, methods[method]]]);
     }
   }
   status.remove();
-  const contents = document.getElementById("contents");
+  const contents = own("contents");
   for (const [group, entries] of groups) {
     const list = make("ul");
     contents.append(make("h2", {}, group), list);
@@ -191,7 +249,5 @@ async function main() {
 }
 
 main().catch((error) => {
-  document
-    .getElementById("operations")
-    .append(make("p", { role: "alert" }, `The page failed: ${error.message}`));
+  own("operations").append(make("p", { role: "alert" }, `The page failed: ${error.message}`));
 });
