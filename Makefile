@@ -42,9 +42,9 @@ check: setup static ## All that needs no servers: format, lint, types, imports, 
 # Two at a time: the types alone take as long as all the others.
 .PHONY: static
 static: setup
-	@$(MAKE) -j2 types browser-sdk python-sdk lint imports dependencies
+	@$(MAKE) -j2 types browser-sdk javascript python-sdk lint imports dependencies
 
-.PHONY: types lint imports dependencies python-sdk browser-sdk
+.PHONY: types lint imports dependencies python-sdk browser-sdk javascript
 types:
 	@echo "types"; $(BIN)/mypy
 lint:
@@ -59,6 +59,8 @@ python-sdk:
 	@cd sdk/python && $(call quietly,../../$(BIN)/deptry .)
 browser-sdk:
 	@echo "browser SDK"; $(call quietly,npm run check -w sdk/browser)
+javascript:
+	@echo "JavaScript"; $(call quietly,npm run lint)
 
 .PHONY: package
 package: setup
@@ -73,7 +75,7 @@ python-package:
 
 .PHONY: format
 format: setup ## Bring the code into form, and mend what the linter can mend
-	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && npm run --silent format -w sdk/browser
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && npm run --silent format
 
 .PHONY: test-long
 test-long: setup ## The tests that take minutes: the laws with many more examples, long runs

@@ -1,7 +1,8 @@
 """Runs a command and ends whatever it leaves running: `contained.py MINUTES COMMAND...`.
 
 On Linux processes that lose their parent come to us, also those in sessions of their own, so that
-nothing of the command outlives it. Needs nothing but Python's own library.
+nothing of the command outlives it. Elsewhere `ps` tells who is below us, and what lost its parent
+before the end is not found. Needs nothing but Python's own library.
 """
 
 import ctypes
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -27,13 +29,8 @@ def adopt_orphans() -> None:
 def descendants() -> list[int]:
     """Return the processes below this one that still run."""
     children: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            after_name = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if after_name[0] != "Z":
-            children.setdefault(int(after_name[1]), []).append(int(stat.parent.name))
+    for pid, parent in by_proc() if Path("/proc/self/stat").exists() else by_ps():
+        children.setdefault(parent, []).append(pid)
     found: list[int] = []
     queue = [os.getpid()]
     while queue:
@@ -41,6 +38,32 @@ def descendants() -> list[int]:
         found += below
         queue += below
     return found
+
+
+def by_proc() -> Iterator[tuple[int, int]]:
+    """Return each process that runs with its parent, as Linux tells them."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after_name = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if after_name[0] != "Z":
+            yield int(stat.parent.name), int(after_name[1])
+
+
+def by_ps() -> Iterator[tuple[int, int]]:
+    """Return the same where there is no /proc: on macOS."""
+    asked = ["ps", "-A", "-o", "pid=,ppid=,state="]
+    with subprocess.Popen(asked, stdout=subprocess.PIPE, text=True) as ps:  # noqa: S603 - ours
+        told = ps.communicate()[0]
+    return ((pid, parent) for pid, parent in read_ps(told) if pid != ps.pid)
+
+
+def read_ps(told: str) -> Iterator[tuple[int, int]]:
+    """Return process and parent of each line `pid ppid state` but those of the dead."""
+    for pid, parent, state in (line.split() for line in told.splitlines()):
+        if not state.startswith("Z"):
+            yield int(pid), int(parent)
 
 
 def end_descendants() -> int:

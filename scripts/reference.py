@@ -47,7 +47,8 @@ def settings_page() -> str:
     ]
     for title, settings in _SETTINGS:
         lines += ["", f"## {title}", "", "| variable | default | meaning |", "|---|---|---|"]
-        inherited = CommonSettings.model_fields if settings is not CommonSettings else {}
+        is_service = issubclass(settings, CommonSettings) and settings is not CommonSettings
+        inherited = CommonSettings.model_fields if is_service else {}
         prefix = str(settings.model_config.get("env_prefix", ""))
         for name, info in settings.model_fields.items():
             if name not in inherited:

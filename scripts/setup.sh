@@ -109,3 +109,5 @@ step "packages ($(cat "${locks[@]}" | grep -c ==), pinned by hash)" install_pack
 step "the command .venv/bin/headwater" install_command
 made_from >"$stamp"
 set_up_node
+command -v npm >/dev/null ||
+    echo "  note  no npm on the PATH: make up works, make check and make test need Node.js 20.19 or newer"

@@ -9,7 +9,7 @@ def build_app() -> typer.Typer:
     """Return the command line."""
     app = typer.Typer(
         name="headwater",
-        help="Collects logs, exceptions and performance samples; keeps each event exactly once.",
+        help="Collects logs, exceptions, slow requests and slow queries; keeps each exactly once.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

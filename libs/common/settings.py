@@ -81,7 +81,7 @@ class InstallationSettings(BaseSettings):
     )
 
     installation_secret_file: Path
-    """At least 32 random bytes; they sign cursors, the internal route and bodies' identities."""
+    """At least 32 random bytes; they key hashes of bodies and the internal route's signature."""
 
     def installation_secret(self) -> bytes:
         """Return the secret's bytes; raises ValueError when it is too short to be one."""

@@ -38,7 +38,7 @@ class IngestSettings(CommonSettings):
     sentry_patience: timedelta = timedelta(seconds=20)
     """How long a Sentry client waits for Kafka: what it is refused, it throws away."""
     keys_refresh: timedelta = timedelta(seconds=5)
-    """How often keys are read again: a disabled key works no longer than this."""
+    """How often keys are read again. With 5 s gateways know a change within ten."""
     ledger_flush: timedelta = timedelta(seconds=5)
     """How often counts are written to the ledger."""
     drain_grace: timedelta = timedelta(seconds=10)

@@ -1,7 +1,7 @@
 """Bytes of a Kafka record: one version byte, then MessagePack.
 
-A reader takes its own version and the one before it; a writer writes its own. Fields are only ever
-added at the end of a struct, with a default, within one version.
+Version 1 is the only one. Within a version fields are only ever added at the end of a struct, with
+a default: so older records are read too.
 """
 
 from typing import Any, Protocol

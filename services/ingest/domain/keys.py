@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from libs.common.access_keys import hash_secret, secret_matches, split_key
 from services.ingest.domain.errors import OriginRefused, Unauthorized
@@ -21,7 +22,7 @@ class IngestKeyRecord:
     previous_secret_hash: bytes | None
     previous_valid_until: datetime | None
     application: str
-    kind: str
+    kind: Literal["browser", "server"]
     origins: tuple[str, ...]
     may_backfill: bool
     events_per_minute: int | None

@@ -16,7 +16,7 @@ from services.query.api.cursors import CursorBook
 from services.query.api.documents import Answer, ListQuery, read_row
 from services.query.domain import ledger
 from services.query.domain.completeness import Completeness
-from services.query.domain.ledger import HourCount, State, Surroundings
+from services.query.domain.ledger import GatewayState, HourCount, State, Surroundings
 from services.query.store.audit import AuditStore
 from services.query.store.dead_letters import DeadLetterStore
 from services.query.store.ledger import LedgerReading, LedgerStore
@@ -68,7 +68,7 @@ class GatewayHealth(Answer):
     started_at: datetime
     flushed_at: datetime
     ended_at: datetime | None
-    state: str = Field(description="`running`, `ended`, or `lost`: ended without its last flush")
+    state: GatewayState = Field(description="`lost`: ended without its last flush")
 
 
 class LedgerHour(Answer):
@@ -209,5 +209,7 @@ def _sum_of(hour: datetime, counts: list[HourCount], around: Surroundings) -> Le
 def _gateways(reading: LedgerReading, now: datetime) -> Iterable[GatewayHealth]:
     for boot in reading.boots:
         is_silent = now - boot.flushed_at > ledger.FLUSH_ALLOWANCE
-        state = "ended" if boot.ended_at is not None else "lost" if is_silent else "running"
+        state: GatewayState = (
+            "ended" if boot.ended_at is not None else "lost" if is_silent else "running"
+        )
         yield GatewayHealth(**vars(boot), state=state)

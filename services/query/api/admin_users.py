@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -22,9 +22,9 @@ from services.query.api.documents import (
     versioned,
 )
 from services.query.api.login_gate import PasswordHashing
+from services.query.domain.scope import Role
 from services.query.store.users import NewUser, UserStore
 
-Role = Literal["admin", "user"]
 SubjectPart = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=PRINTABLE)]
 Subjects = Annotated[
     list[tuple[SubjectPart, SubjectPart]],

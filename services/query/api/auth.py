@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from services.query.api.access import COOKIE, V1, Access, SignedIn
 from services.query.api.documents import Document
 from services.query.api.login_gate import MAX_PASSWORD_LENGTH, LoginGate, PasswordHashing
 from services.query.domain.errors import InvalidCredentials
+from services.query.domain.scope import Role
 from services.query.settings import QuerySettings
 from services.query.store.accounts import AccountStore, Identity, hash_cookie
 
@@ -46,7 +47,7 @@ class Me(BaseModel):
 
     id: str
     email: str
-    role: Literal["admin", "user"]
+    role: Role
     subjects: list[tuple[str, str]] | None = Field(
         description="Pairs of application and user id whose rows are visible; null = all rows"
     )

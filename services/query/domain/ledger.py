@@ -15,6 +15,7 @@ FLUSH_ALLOWANCE = timedelta(seconds=30)
 _FRESH = timedelta(hours=2)
 
 State = Literal["balanced", "uncounted", "settling", "unbalanced"]
+GatewayState = Literal["running", "ended", "lost"]
 _SEVERITY: tuple[State, ...] = ("balanced", "uncounted", "settling", "unbalanced")
 
 

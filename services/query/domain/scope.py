@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+Role = Literal["admin", "user"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from libs.common.access_keys import secret_matches
 from libs.common.db.accounts import record_audit
 from libs.common.db.tables import ApiToken, Session, User
-from services.query.domain.scope import Scope, scope_of
+from services.query.domain.scope import Role, Scope, scope_of
 from services.query.store.statements import compiled_once, reader
 
 
@@ -23,7 +23,7 @@ class Identity:
 
     user_id: UUID
     email: str
-    role: str
+    role: Role
     scope: Scope
     session_hash: bytes | None = None
     """Set where a cookie proved it, not a token."""

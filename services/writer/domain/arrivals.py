@@ -53,7 +53,7 @@ class Arrival:
     """Kafka's time of the record."""
     header: BatchHeader
     rows: tuple[list[Row], list[Row], list[Row]]
-    """Fast samples are not among them: they live in aggregates only."""
+    """Fast samples are not among them: they are for aggregates, and only counted here."""
     aggregated_only_count: int
     first: datetime | None
     """Earliest `created_at` of all rows; None without rows."""

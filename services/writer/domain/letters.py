@@ -102,7 +102,7 @@ def under_derived_id(kind: Kind, row: Row, arrival: Arrival, position: int) -> R
     extra = found if isinstance(found, dict) else {}
     extra.setdefault("client_event_id", str(row_id))
     text = msgspec.json.encode(extra).decode()
-    derived = uuid7(milliseconds(created_at), entropy)  # type: ignore[arg-type]  # as above
+    derived = uuid7(milliseconds(created_at), entropy)  # type: ignore[arg-type]  # a row's fields are typed in its struct
     return (created_at, derived, *row[2:at], text, *row[at + 1 :])
 
 

@@ -19,7 +19,7 @@ _LAST_SECONDS = 5.0
 
 @dataclass
 class Database:
-    """A connection for one task at a time; `close_broken` after any error but Postgres' own."""
+    """A connection for one task at a time; `drop` after any error but Postgres' own."""
 
     url: str
     timeouts: Timeouts

@@ -47,6 +47,13 @@ def test_it_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert wheel.stat().st_size <= LARGEST_WHEEL_BYTES
 
 
+def test_it_holds_the_licence_that_it_names(wheel: Path) -> None:
+    assert metadata(wheel)["License-Expression"] == "Apache-2.0"
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith("/licenses/LICENSE")]
+        assert archive.read(name) == (ROOT / "LICENSE").read_bytes()
+
+
 def test_it_needs_httpx_only_and_begins_with_two_lines(wheel: Path) -> None:
     told = metadata(wheel)
     needed = [one for one in told.get_all("Requires-Dist", []) if "extra ==" not in one]

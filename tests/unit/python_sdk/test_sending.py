@@ -2,6 +2,7 @@
 
 import json
 import time
+import tomllib
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from headwater_sdk import Problem
 from headwater_sdk.options import OLDEST, read_options
 from headwater_sdk.transport.batch import halve, seal
 from headwater_sdk.transport.post import Answer, Remaining
+from tests.architecture.tree import ROOT
 from tests.property.python_sdk.world import MovedClock, Process, ScriptedGateway
 from tests.unit.python_sdk.making import Watched
 
@@ -22,6 +24,15 @@ def process(gateway: ScriptedGateway | None = None, **options: Any) -> Process:
 def send(one: Process) -> float | None:
     one.pipeline.collector.finish()
     return one.send()
+
+
+def test_a_batch_names_the_version_of_the_package() -> None:
+    watched = Watched()
+    watched.client.log("INFO", "a")
+    watched.sent()
+    package = tomllib.loads((ROOT / "sdk" / "python" / "pyproject.toml").read_text())
+    told = {"name": "headwater-python", "version": package["project"]["version"]}
+    assert [body["sdk"] for body in watched.gateway.bodies] == [told]
 
 
 def test_retry_after_is_waited_for() -> None:

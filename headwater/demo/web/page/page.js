@@ -2,17 +2,32 @@ import { init } from "/headwater.js";
 import { instrumentFetch } from "/requests.js";
 
 const settings = await (await fetch("/settings.json")).json();
-const $ = (id) => document.getElementById(id);
-const SHOWN = ["captured", "sent", "stored", "queued", "deduped", "dropped", "recovered", "redacted"];
+/** @param {string} id */
+const $ = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const SHOWN = /** @type {const} */ ([
+  "captured",
+  "sent",
+  "stored",
+  "queued",
+  "deduped",
+  "dropped",
+  "recovered",
+  "redacted",
+]);
 const KEPT_REQUESTS = 30;
 
+/**
+ * @typedef {{message?: string, exception?: {value?: string}, request_path?: string,
+ *   count?: number}} Shown what is looked at of an event
+ * @type {Map<string, WireRequest & {id: string, attempts: number, events: Shown[]}>}
+ */
 const requests = new Map();
 window.wire.watch(settings.endpoint, (request) => {
   const { batch_id: id, events } = JSON.parse(request.body);
   const known = requests.get(id) ?? { id, attempts: 0, at: request.at };
   if (request.status === "on its way" || request.status === "offline") known.attempts += 1;
   requests.set(id, { ...known, events, status: request.status, body: request.body });
-  if (requests.size > KEPT_REQUESTS) requests.delete(requests.keys().next().value);
+  if (requests.size > KEPT_REQUESTS) requests.delete([...requests.keys()][0]);
   showRequests();
 });
 
@@ -22,6 +37,7 @@ instrumentFetch(log);
 log.setUser({ id: "visitor" });
 
 const PASSWORD = "correct-horse-battery";
+/** @type {Record<string, () => unknown>} */
 const actions = {
   log: () => log.info("parcel packed", { shelf: 7, packedBy: "Mira" }),
   warn: () => log.warn("stock is low", { article: "blue kettle", left: 3 }),
@@ -52,16 +68,23 @@ const actions = {
     showRequests();
   },
 };
-for (const button of document.querySelectorAll("[data-do]"))
+/** @type {NodeListOf<HTMLButtonElement>} */
+const buttons = document.querySelectorAll("[data-do]");
+for (const button of buttons)
   button.addEventListener("click", async () => {
     try {
-      await actions[button.dataset.do]();
+      await actions[button.dataset.do ?? ""]();
     } finally {
       show();
     }
   });
 
-/** @param {string} name @param {Record<string, string>} [given] @param {...(Node | string)} children */
+/**
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {T} name
+ * @param {Partial<HTMLElementTagNameMap[T]>} [given]
+ * @param {...(Node | string)} children
+ */
 function element(name, given = {}, ...children) {
   const made = document.createElement(name);
   Object.assign(made, given);
@@ -73,14 +96,25 @@ function show() {
   const stats = log.stats();
   $("stats").replaceChildren(
     ...SHOWN.map((name) =>
-      element("div", {}, element("dt", {}, name), element("dd", {}, stats[name].toLocaleString("en-US"))),
+      element(
+        "div",
+        {},
+        element("dt", {}, name),
+        element("dd", {}, stats[name].toLocaleString("en-US")),
+      ),
     ),
   );
   const { sent, stored, queued, dropped, deduped, sampled } = stats;
   const sum = sent + stored + queued + dropped + deduped + sampled;
-  const parts = [
-    [sent, "sent"], [stored, "stored"], [queued, "queued"], [deduped, "folded"], [dropped, "dropped"],
-  ].filter(([count]) => count);
+  /** @type {[number, string][]} */
+  const counts = [
+    [sent, "sent"],
+    [stored, "stored"],
+    [queued, "queued"],
+    [deduped, "folded"],
+    [dropped, "dropped"],
+  ];
+  const parts = counts.filter(([count]) => count);
   const text = parts.map(([count, name]) => `${count.toLocaleString("en-US")} ${name}`).join(" + ");
   $("books").textContent = stats.captured
     ? `${stats.captured.toLocaleString("en-US")} captured ${sum === stats.captured ? "=" : "≠"} ${text}`
@@ -90,9 +124,9 @@ function show() {
   const { isOffline } = window.wire;
   $("line").textContent = isOffline ? "offline" : "online";
   $("line").classList.toggle("off", isOffline);
-  const toggle = document.querySelector("[data-do=offline]");
-  toggle.textContent = isOffline ? "Go online" : "Go offline";
-  toggle.setAttribute("aria-pressed", String(isOffline));
+  const toggle = [...buttons].find((button) => button.dataset.do === "offline");
+  toggle?.replaceChildren(isOffline ? "Go online" : "Go offline");
+  toggle?.setAttribute("aria-pressed", String(isOffline));
 }
 
 /** The text with what was redacted marked. @param {string} text */
@@ -104,30 +138,34 @@ function marked(text) {
 const open = new Set();
 function showRequests() {
   $("nothing").hidden = requests.size > 0;
-  const items = [...requests.values()].reverse().map(({ id, at, attempts, events, status, body }) => {
-    const state = status === 202 ? "good" : status === "on its way" ? "busy" : "bad";
-    const title = events.map((event) => event.message ?? event.exception?.value ?? event.request_path).join(" · ");
-    const occurrences = events.reduce((sum, event) => sum + (event.count ?? 1), 0);
-    const count = `${events.length} ${events.length === 1 ? "event" : "events"}`;
-    const more = [
-      occurrences > events.length ? `${occurrences.toLocaleString("en-US")} occurrences` : "",
-      attempts > 1 ? `attempt ${attempts}` : "",
-      `${new Blob([body]).size.toLocaleString("en-US")} bytes`,
-    ].filter(Boolean);
-    const summary = element(
-      "summary",
-      {},
-      element("span", { className: `state ${state}` }, String(status)),
-      element("time", {}, at.toLocaleTimeString("en-GB")),
-      element("span", { className: "count" }, count),
-      element("span", { className: "names" }, title),
-      element("span", { className: "more" }, more.join(", ")),
-    );
-    const details = element("details", { open: open.has(id) }, summary);
-    details.append(element("pre", {}, ...marked(JSON.stringify(JSON.parse(body), null, 2))));
-    details.addEventListener("toggle", () => (details.open ? open.add(id) : open.delete(id)));
-    return element("li", {}, details);
-  });
+  const items = [...requests.values()]
+    .reverse()
+    .map(({ id, at, attempts, events, status, body }) => {
+      const state = status === 202 ? "good" : status === "on its way" ? "busy" : "bad";
+      const title = events
+        .map((event) => event.message ?? event.exception?.value ?? event.request_path)
+        .join(" · ");
+      const occurrences = events.reduce((sum, event) => sum + (event.count ?? 1), 0);
+      const count = `${events.length} ${events.length === 1 ? "event" : "events"}`;
+      const more = [
+        occurrences > events.length ? `${occurrences.toLocaleString("en-US")} occurrences` : "",
+        attempts > 1 ? `attempt ${attempts}` : "",
+        `${new Blob([body]).size.toLocaleString("en-US")} bytes`,
+      ].filter(Boolean);
+      const summary = element(
+        "summary",
+        {},
+        element("span", { className: `state ${state}` }, String(status)),
+        element("time", {}, at.toLocaleTimeString("en-GB")),
+        element("span", { className: "count" }, count),
+        element("span", { className: "names" }, title),
+        element("span", { className: "more" }, more.join(", ")),
+      );
+      const details = element("details", { open: open.has(id) }, summary);
+      details.append(element("pre", {}, ...marked(JSON.stringify(JSON.parse(body), null, 2))));
+      details.addEventListener("toggle", () => (details.open ? open.add(id) : open.delete(id)));
+      return element("li", {}, details);
+    });
   $("sent").replaceChildren(...items);
 }
 

@@ -1,10 +1,12 @@
 // Before the SDK: it keeps the fetch that it finds. Shows what goes to the gateway, and cuts the wire.
 (() => {
   const native = window.fetch;
+  /** @type {((request: WireRequest) => void)[]} */
   const listeners = [];
   let isOffline = sessionStorage.getItem("demo:offline") === "yes";
   let endpoint = "";
 
+  /** @param {WireRequest} request */
   const tell = (request) => listeners.forEach((listener) => listener(request));
 
   window.wire = {
@@ -24,7 +26,7 @@
 
   window.fetch = async (input, init) => {
     if (!endpoint || !String(input).startsWith(endpoint)) return native(input, init);
-    const request = { at: new Date(), body: String(init.body), status: "on its way" };
+    const request = { at: new Date(), body: String(init?.body), status: "on its way" };
     if (isOffline) {
       tell({ ...request, status: "offline" });
       throw new TypeError("Failed to fetch");

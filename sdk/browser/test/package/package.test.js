@@ -32,6 +32,7 @@ test("the package holds what users need and nothing else", () => {
     }),
   );
   assert.deepEqual(files.map(({ path }) => path).sort(), [
+    "LICENSE",
     "README.md",
     "dist/axios.js",
     "dist/headwater.iife.js",
@@ -43,6 +44,10 @@ test("the package holds what users need and nothing else", () => {
     "dist/types/types.d.ts",
     "package.json",
   ]);
+});
+
+test("its licence is the project's", () => {
+  assert.equal(readFileSync(from("LICENSE"), "utf8"), readFileSync(from("../../LICENSE"), "utf8"));
 });
 
 test("an application in TypeScript compiles against the package as it is packed", () => {

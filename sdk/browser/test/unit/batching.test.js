@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -61,7 +62,8 @@ test("a batch has the shape of the ingest contract", async () => {
   const [{ batch_id, release, environment, sdk, events }] = bodies();
   assert.match(batch_id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/);
   assert.deepEqual([release, environment], ["1.2.3", "test"]);
-  assert.equal(sdk.name, "headwater-browser");
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url)));
+  assert.deepEqual(sdk, { name: "headwater-browser", version });
   const [{ id, created_at, trace_id, session_id, ...event }] = events;
   assert.deepEqual(event, {
     kind: "log",

@@ -2,7 +2,7 @@ import js from "@eslint/js";
 import globals from "globals";
 
 export default [
-  { ignores: ["dist/", "src/redaction/rules.js"] },
+  { ignores: [".*/", "**/dist/", "sdk/browser/src/redaction/rules.js"] },
   js.configs.recommended,
   {
     linterOptions: { reportUnusedDisableDirectives: true },
@@ -18,12 +18,21 @@ export default [
       "no-unused-vars": ["error", { varsIgnorePattern: "^_$", argsIgnorePattern: "^_$" }],
     },
   },
-  { files: ["src/**"], languageOptions: { globals: globals.browser } },
-  { files: ["scripts/**", "test/**"], languageOptions: { globals: globals.node } },
+  {
+    files: ["sdk/browser/src/**", "services/**", "headwater/**", "bench/browser/adapters/**"],
+    languageOptions: { globals: globals.browser },
+  },
+  {
+    files: ["sdk/browser/{scripts,test}/**", "bench/browser/*.js", "tests/clients/*.mjs"],
+    languageOptions: { globals: globals.node },
+  },
   // What a case runs in the page is written as a function of the test.
   {
-    files: ["test/chromium/**"],
+    files: ["sdk/browser/test/chromium/**", "bench/browser/*.js", "tests/clients/*"],
     languageOptions: { globals: globals.browser },
+  },
+  {
+    files: ["sdk/browser/test/chromium/**"],
     rules: { "no-eval": "off" }, // that a strict policy forbids it is what they show
   },
 ];
