@@ -95,8 +95,14 @@ class EventStore:
         self, scope: Scope, kinds: Sequence[Kind], search: Search, ask: PageAsk
     ) -> Page:
         """Return one page of several kinds in one order; raises SearchTooSlow."""
-        pages = await asyncio.gather(*(self.page(scope, kind, search, ask) for kind in kinds))
-        return joined(pages, ask)
+        reading = [asyncio.create_task(self.page(scope, kind, search, ask)) for kind in kinds]
+        try:
+            return joined(await asyncio.gather(*reading), ask)
+        finally:
+            # where one fails, the others would go on with nobody to wait for them
+            for task in reading:
+                task.cancel()
+            await asyncio.gather(*reading, return_exceptions=True)
 
     async def one(self, scope: Scope, kind: Kind, event_id: UUID) -> Item | None:
         """Return the row with that id, found by the time that the id carries."""
