@@ -79,6 +79,8 @@ def create_engine(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=limits.connect.total_seconds(),
+        # the one that was used last: it is not asked whether it is there, and knows the statements
+        pool_use_lifo=True,
         # Errors are logged; what statements carry is nobody's business there.
         hide_parameters=True,
         connect_args=options,

@@ -19,6 +19,7 @@ from services.query.api.log_parameters import (
     interval_parameter,
     top_parameter,
 )
+from services.query.api.plain_route import PlainRoute
 from services.query.domain.buckets import (
     StatisticsQuery,
     bucket_starts,
@@ -49,7 +50,7 @@ class CountRoutes:
 
     def router(self) -> APIRouter:
         """Return the routes."""
-        router = APIRouter(prefix=f"{V1}/logging", tags=["logs"])
+        router = APIRouter(prefix=f"{V1}/logging", tags=["logs"], route_class=PlainRoute)
         router.get(
             "/logs/facets",
             summary="Count the values of fields",

@@ -14,6 +14,7 @@ from services.query.api.json_answers import json_answer
 from services.query.api.log_counts import split_parameters
 from services.query.api.log_documents import LogEntry, LogPage, LogStatisticsAnswer
 from services.query.api.log_parameters import FILTER_PARAMETERS, PAGE_PARAMETERS, interval_parameter
+from services.query.api.plain_route import PlainRoute
 from services.query.domain.buckets import StatisticsQuery, bucket_starts, plan_statistics
 from services.query.domain.errors import NotFound
 from services.query.domain.log_filters import LogFilters, parse_log_query
@@ -36,7 +37,7 @@ class LogRoutes:
 
     def router(self) -> APIRouter:
         """Return the routes. Rows go to JSON by msgspec; the models are for the documentation."""
-        router = APIRouter(prefix=f"{V1}/logging", tags=["logs"])
+        router = APIRouter(prefix=f"{V1}/logging", tags=["logs"], route_class=PlainRoute)
         router.get(
             "/logs",
             summary="Search logs",

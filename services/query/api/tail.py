@@ -13,6 +13,7 @@ from libs.common.clock import Clock
 from services.query.api.access import V1, Access, SignedIn
 from services.query.api.log_counts import split_parameters
 from services.query.api.log_parameters import FILTER_PARAMETERS, TAIL_PARAMETERS
+from services.query.api.plain_route import PlainRoute
 from services.query.api.streams import ClosingStream
 from services.query.domain.conditions import AllOf, within
 from services.query.domain.errors import InvalidParameter, NotSignedIn, TailUnavailable
@@ -59,7 +60,7 @@ class TailRoutes:
 
     def router(self) -> APIRouter:
         """Return the route."""
-        router = APIRouter(prefix=f"{V1}/logging", tags=["logs"])
+        router = APIRouter(prefix=f"{V1}/logging", tags=["logs"], route_class=PlainRoute)
         router.get(
             "/logs/tail",
             summary="Watch events as they are accepted",

@@ -13,12 +13,13 @@ from libs.common.clock import Clock
 from libs.common.ids import id_moment
 from services.query.domain.conditions import ALWAYS, Condition
 from services.query.domain.pages import PageAsk
+from services.query.domain.probing import SAMPLE_COUNT, probed_count, walked_count
 from services.query.domain.scope import Scope
 from services.query.domain.windows import MOST_SLICES
 from services.query.store.keyset import KeysetStatements, Reading, page_bounds
 from services.query.store.kinds import Item, Kind
 from services.query.store.log_conditions import row_conditions
-from services.query.store.statements import compiled, reader
+from services.query.store.statements import Planning, compiled, reader
 from services.query.store.walk import SliceWalker, Step, Walk
 
 _IN_ORDER = 4
@@ -94,8 +95,14 @@ class EventStore:
         self, scope: Scope, kinds: Sequence[Kind], search: Search, ask: PageAsk
     ) -> Page:
         """Return one page of several kinds in one order; raises SearchTooSlow."""
-        pages = await asyncio.gather(*(self.page(scope, kind, search, ask) for kind in kinds))
-        return joined(pages, ask)
+        reading = [asyncio.create_task(self.page(scope, kind, search, ask)) for kind in kinds]
+        try:
+            return joined(await asyncio.gather(*reading), ask)
+        finally:
+            # where one fails, the others would go on with nobody to wait for them
+            for task in reading:
+                task.cancel()
+            await asyncio.gather(*reading, return_exceptions=True)
 
     async def one(self, scope: Scope, kind: Kind, event_id: UUID) -> Item | None:
         """Return the row with that id, found by the time that the id carries."""
@@ -132,17 +139,12 @@ class _Reading:
 
     async def visit(self, step: Step) -> bool:
         """Read one window; True where the page is full."""
-        statements, window, place = self._statements, step.window, self._ask.place
-        is_fenced = statements.is_fenced(window)
-        has_contents = statements.is_indexed and window.is_sealed
-        if has_contents and not self._was_probed and not self._found:
-            self._was_probed = True
-            probed = await self._rows(step, statements.probing(window, place, self._wanted))
-            if len(probed) > self._ask.limit:
-                self._found = probed
-                return True
+        if await self._probe(step):
+            return True
+        statements, window = self._statements, step.window
         await step.reader.plan(statements.planning(window))
-        reading = statements.reading(window, place, self._wanted, is_fenced=is_fenced)
+        is_fenced = statements.is_fenced(window)
+        reading = statements.reading(window, self._ask.place, self._wanted, is_fenced=is_fenced)
         self._found += await self._rows(step, reading)
         if statements.is_selective and not self.is_rare:
             step.windows.expect(len(self._found))
@@ -158,6 +160,35 @@ class _Reading:
     @property
     def _wanted(self) -> int:
         return self._ask.limit + 1 - len(self._found)
+
+    async def _probe(self, step: Step) -> bool:
+        """Look through the nearest rows of a window, by contents; True where they fill the page."""
+        statements, window = self._statements, step.window
+        if not statements.is_indexed or window.block is not None:
+            return False
+        if window.is_sealed:
+            if self._was_probed or self._found:
+                return False
+            self._was_probed = True
+            count = probed_count(window.row_count)
+        elif statements.has_bloom:
+            return False
+        else:
+            count = SAMPLE_COUNT
+        await step.reader.plan(Planning.EACH)
+        seen = await self._look_through(step, count)
+        walked = 0 if window.is_sealed else walked_count(seen, self._wanted)
+        if walked:
+            await self._look_through(step, walked)
+        return self._wanted == 0
+
+    async def _look_through(self, step: Step, count: int) -> int:
+        """Look through so many rows; return how many were found, kept where they fill the page."""
+        reading = self._statements.probing(step.window, self._ask.place, self._wanted, count)
+        found = await self._rows(step, reading)
+        if len(found) == self._wanted:
+            self._found += found
+        return len(found)
 
     async def _rows(self, step: Step, reading: Reading) -> list[Item]:
         rows = await step.reader.fetch_text(reading.text, reading.values, step.limit)

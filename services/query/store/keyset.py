@@ -38,14 +38,6 @@ from services.query.store.statements import Planning, Statement, compiled
 
 BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 END = datetime(9999, 12, 30, tzinfo=UTC)
-_MOST_PROBED = 20_000
-"""Newest rows that are looked through before a search of sealed slices asks their indexes: where a
-word is common they fill the page, and the index would bring all its rows to be sorted."""
-_LEAST_PROBED = 1_000
-_PROBED_OF_ROOT = 20
-"""Looking through p of n rows costs p x 0.5 us. If they do not fill a page of 100, at most 100 in p
-match, which the index finds at n x 100 / p x 2 us. Both cost the same at p = 20 x the root of n."""
-
 _MOST_KEPT, _MOST_KEPT_SUBJECTS = 200, 20
 """Searches whose statements are kept: those may hold as much text as a request's head."""
 
@@ -125,9 +117,9 @@ class KeysetStatements:
         """Count the rows of a window beyond a place."""
         return self._made(self._count, window, place, 0)
 
-    def probing(self, window: Window, place: Place | None, limit: int) -> Reading:
-        """Look only through the first rows of a window."""
-        return self._made(self._probe, window, place, limit, probed_count(window.row_count))
+    def probing(self, window: Window, place: Place | None, limit: int, probed: int) -> Reading:
+        """Look only through the first so many rows of a window."""
+        return self._made(self._probe, window, place, limit, probed)
 
     def _made(
         self,
@@ -216,13 +208,6 @@ def _kept_forms(_kind: Kind, _direction: Direction, _asked: Hashable) -> _Forms:
 def _fence(statement: Select[Any]) -> Subquery:
     """Keep the planner from walking the primary key instead of asking the index."""
     return statement.offset(literal_column("0")).subquery()
-
-
-def probed_count(row_count: int) -> int:
-    """Return how many rows of a window of so many are looked through first."""
-    if not row_count:
-        return _MOST_PROBED
-    return min(max(int(_PROBED_OF_ROOT * row_count**0.5), _LEAST_PROBED), _MOST_PROBED)
 
 
 def page_bounds(since: datetime | None, until: datetime | None, ask: PageAsk) -> Window:

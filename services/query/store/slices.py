@@ -5,15 +5,12 @@ from datetime import datetime
 from sqlalchemy import (
     ColumnElement,
     DateTime,
-    Float,
     Select,
     Text,
     bindparam,
-    column,
     func,
     literal_column,
     select,
-    table,
 )
 from sqlalchemy.orm import aliased
 
@@ -30,17 +27,6 @@ _OF_TABLE = (Slice.table_name == _TABLE_NAME, Slice.state.in_(ATTACHED))
 _COLUMNS = (Slice.lower_bound, Slice.upper_bound, Slice.state != HOT)
 _ALL = select(*_COLUMNS).where(*_OF_TABLE).order_by(Slice.lower_bound)
 
-# what the planner believes; of sealed slices it was counted when they were sealed
-_ROW_COUNT = column("reltuples", Float)
-_CLASSES = table("pg_class", column("relname"), column("relkind"), _ROW_COUNT)
-_COUNTED = (
-    select(func.max(_ROW_COUNT))
-    .where(_CLASSES.c.relname == Slice.name, _CLASSES.c.relkind == "r")
-    .correlate(Slice)
-    .scalar_subquery()
-)
-
-
 # The slice in which a range begins. Slices are disjoint, so those before it are not touched: with
 # only `upper_bound > lower` the server would look at each of them.
 _BEGIN = aliased(Slice)
@@ -54,9 +40,10 @@ _BEGINNING = (
 )
 
 
-def _nearest(order: ColumnElement[datetime]) -> Select[tuple[datetime, datetime, bool, float]]:
+def _nearest(order: ColumnElement[datetime]) -> Select[datetime, datetime, bool, int | None]:
     return (
-        select(*_COLUMNS, _COUNTED)
+        # of sealed slices the rows were counted then
+        select(*_COLUMNS, Slice.cleaned_row_count)
         .where(*_OF_TABLE, Slice.lower_bound < _UPPER, Slice.upper_bound > _LOWER)
         .where(Slice.lower_bound >= func.coalesce(_BEGINNING, _LOWER))
         .order_by(order)
@@ -84,10 +71,5 @@ async def nearest_slices(
     rows = await reader.fetch(
         statement, table_name=table_name, lower=bounds.lower, upper=bounds.upper
     )
-    made = [Window(lower, upper, sealed, _counted(tuples)) for lower, upper, sealed, tuples in rows]
+    made = [Window(lower, upper, sealed, count or 0) for lower, upper, sealed, count in rows]
     return made[::-1] if newest_first else made
-
-
-def _counted(tuples: float | None) -> int:
-    """Return a number of rows as the planner knows it: it says -1 where it knows nothing."""
-    return max(0, int(tuples or 0))

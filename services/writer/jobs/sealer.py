@@ -24,6 +24,7 @@ from services.writer.store.sealing import (
     due_slices,
     finish,
     is_alone,
+    leave_log_as_it_is,
     missing_indexes,
 )
 
@@ -75,6 +76,7 @@ class Sealer:
         connection = await self.database.connect()
         if not await is_alone(connection):
             return 0
+        await leave_log_as_it_is(connection)
         sealed_count = 0
         while True:
             leaves = await due_slices(connection, self.clock.now() - self.grace, _AT_ONCE_COUNT)

@@ -20,6 +20,7 @@ from services.writer.store.merging import read_parts
 from services.writer.store.sealing import (
     build,
     leaf_index_name,
+    leave_log_as_it_is,
     missing_indexes,
 )
 from services.writer.store.slices import TABLES, attach_slice
@@ -49,6 +50,20 @@ async def check_sealed(connection: asyncpg.Connection, leaf: str, row_count: int
     invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid"
     assert await connection.fetchval(invalid) == 0
     assert await connection.fetchval(f'SELECT count(*) FROM "{leaf}"') == row_count
+
+
+async def test_the_log_of_sealing_is_not_compressed(
+    connection: asyncpg.Connection, sealer: Sealer
+) -> None:
+    before = await connection.fetchval("SHOW wal_compression")
+    assert before != "off"
+    # a role that may not decide it
+    await connection.execute("SET ROLE pg_monitor")
+    await leave_log_as_it_is(connection)
+    assert await connection.fetchval("SHOW wal_compression") == before
+    await sealer.round()
+    sealing = await sealer.database.connect()
+    assert await sealing.fetchval("SHOW wal_compression") == "off"
 
 
 async def test_past_slices_are_sealed_and_others_are_not(

@@ -78,7 +78,7 @@ def readings(
         made.reading(window, place, limit, is_fenced=True),
         made.reading(window, place, limit, is_fenced=False),
         made.counting(window, place),
-        made.probing(window, place, limit),
+        made.probing(window, place, limit, 1_000),
     ]
 
 
