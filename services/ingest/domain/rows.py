@@ -73,6 +73,7 @@ class RowMaker:
         self.logs: list[LogRow] = []
         self.exceptions: list[ExceptionRow] = []
         self.samples: list[SampleRow] = []
+        self.tables = (self.logs, self.exceptions, self.samples)
         self._facts = facts
         self._limits = limits
         self._strip_literals = strip_literals
