@@ -57,9 +57,12 @@ class PackedRows:
     ) -> None:
         """Add rows behind those of their tables."""
         tables = self._tables = self._tables or (_PackedTable(), _PackedTable(), _PackedTable())
-        for table, rows in zip(tables, (logs, exceptions, samples), strict=True):
-            if rows:
-                table.add(_encoder.encode(rows), len(rows))
+        if logs:
+            tables[0].add(_encoder.encode(logs), len(logs))
+        if exceptions:
+            tables[1].add(_encoder.encode(exceptions), len(exceptions))
+        if samples:
+            tables[2].add(_encoder.encode(samples), len(samples))
 
     def value(
         self,

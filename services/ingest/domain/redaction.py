@@ -28,9 +28,7 @@ class Redaction(Protocol):
         """Redact undecoded events; the odd ones need `redact_events`."""
         ...
 
-    def redact_within(
-        self, body: bytes, firsts: Sequence[int], hits: Counter[str]
-    ) -> RawRedaction:
+    def redact_within(self, body: bytes, firsts: Sequence[int], hits: Counter[str]) -> RawRedaction:
         """Redact undecoded parts of a body, each from one of `firsts` to a byte before the next."""
         ...
 

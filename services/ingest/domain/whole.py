@@ -45,8 +45,8 @@ class Pieces:
         """Yield the pieces, each a list of events."""
         patched, view, first = self._patched, memoryview(self._body), self._firsts[0]
         for position, after in enumerate(self._firsts[1:]):
-            piece = patched.get(position)
-            yield b"[%b]" % (view[first : after - 1] if piece is None else piece)
+            piece = patched.get(position) or view[first : after - 1]
+            yield b"".join((b"[", piece, b"]"))
             first = after
 
 

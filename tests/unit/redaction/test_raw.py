@@ -50,7 +50,9 @@ def test_every_event_gets_its_own_verdict(
         [b'{"password', b'":"x"}'],
     ],
 )
-@pytest.mark.parametrize("around", [(b"", b""), (b'{"events":[', b'],"password":"x"}'), (b"4", b"1")])
+@pytest.mark.parametrize(
+    "around", [(b"", b""), (b'{"events":[', b'],"password":"x"}'), (b"4", b"1")]
+)
 def test_what_stands_within_a_body_is_judged_as_if_alone(
     events: list[bytes], around: tuple[bytes, bytes]
 ) -> None:
