@@ -53,6 +53,7 @@ class RedactionRules:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self.redact_raw = redactor.redact_raw
+        self.redact_within = redactor.redact_within
         self.redact_events = redactor.redact_events
         self.redact_text = redactor.redact_text
         self.strip_literals = strip_sql_literals

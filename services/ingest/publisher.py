@@ -22,6 +22,7 @@ from services.ingest.domain.ledger import Ledger, Tally
 
 _ATTEMPT = PublisherLimits().deadline
 _PAUSE = timedelta(milliseconds=250)
+_NONE: Counter[str] = Counter()
 
 
 class BatchPublisher:
@@ -35,10 +36,10 @@ class BatchPublisher:
         self._ledger = ledger
         self._clock = clock
         self._seconds = metrics.histogram("headwater_ingest_publish_seconds")
-        events = metrics.counter("headwater_ingest_events_total")
-        self._accepted = events.labels("accepted")
-        self._rejected = events.labels("rejected")
-        self._unknown = events.labels("unknown")
+        events = "headwater_ingest_events_total"
+        self._accepted = metrics.count(events, "accepted")
+        self._rejected = metrics.count(events, "rejected")
+        self._unknown = metrics.count(events, "unknown")
         self.paused_reason: str | None = None
 
     async def publish(self, verdict: Verdict) -> Receipt | None:
@@ -98,19 +99,16 @@ class BatchPublisher:
         """Book events that never became part of a batch."""
         count = reasons.total()
         if count:
-            self._rejected.inc(count)
+            self._rejected.value += count
             self._ledger.book(key.id, received_at, Tally(count, rejected=reasons))
 
     def _book(self, verdict: Verdict, *, accepted: int, unknown: int) -> None:
         header = verdict.header
         if header.letter_id is not None:
             return
-        if accepted:
-            self._accepted.inc(accepted)
-        if unknown:
-            self._unknown.inc(unknown)
-        counts = Tally(verdict.event_count, accepted, unknown)
-        if verdict.rejected:
-            self._rejected.inc(len(verdict.rejected))
-            counts.rejected.update(verdict.rejected.values())
+        rejected = Counter(verdict.rejected.values()) if verdict.rejected else _NONE
+        self._accepted.value += accepted
+        self._rejected.value += len(verdict.rejected)
+        self._unknown.value += unknown
+        counts = Tally(verdict.event_count, accepted, unknown, rejected)
         self._ledger.book(header.key_id, header.received_at, counts)

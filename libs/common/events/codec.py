@@ -43,40 +43,40 @@ class DecodedRows(Protocol):
 
 def encode_batch(batch: BatchRecord) -> bytes:
     """Return the record value of a batch."""
-    buffer = bytearray(_VERSION_BYTE)
-    _encoder.encode_into(batch, buffer, 1)
-    return bytes(buffer)
+    return _VERSION_BYTE + _encoder.encode(batch)
 
 
 class PackedRows:
     """The rows of a batch, encoded a few at a time: what is packed need not stay in memory."""
 
     def __init__(self) -> None:
-        self._logs = _PackedTable()
-        self._exceptions = _PackedTable()
-        self._samples = _PackedTable()
-
-    @property
-    def event_count(self) -> int:
-        """Return how many events were packed."""
-        return self._logs.count + self._exceptions.count + self._samples.count
+        self._tables: tuple[_PackedTable, ...] = ()
 
     def pack(
         self, logs: list[LogRow], exceptions: list[ExceptionRow], samples: list[SampleRow]
     ) -> None:
         """Add rows behind those of their tables."""
+        tables = self._tables = self._tables or (_PackedTable(), _PackedTable(), _PackedTable())
         if logs:
-            self._logs.add(_encoder.encode(logs), len(logs))
+            tables[0].add(_encoder.encode(logs), len(logs))
         if exceptions:
-            self._exceptions.add(_encoder.encode(exceptions), len(exceptions))
+            tables[1].add(_encoder.encode(exceptions), len(exceptions))
         if samples:
-            self._samples.add(_encoder.encode(samples), len(samples))
+            tables[2].add(_encoder.encode(samples), len(samples))
 
-    def value(self, header: BatchHeader) -> bytes:
-        """Return the record value: the bytes that `encode_batch` makes of the same rows."""
-        tables = (self._logs, self._exceptions, self._samples)
-        parts = [_VERSION_BYTE, _array_head(1 + len(tables)), _encoder.encode(header)]
-        for table in tables:
+    def value(
+        self,
+        header: BatchHeader,
+        logs: list[LogRow],
+        exceptions: list[ExceptionRow],
+        samples: list[SampleRow],
+    ) -> bytes:
+        """Return the record value with these rows in the end: the bytes of `encode_batch`."""
+        if not self._tables:
+            return encode_batch(BatchRecord(header, logs, exceptions, samples))
+        self.pack(logs, exceptions, samples)
+        parts = [_VERSION_BYTE, _array_head(1 + len(self._tables)), _encoder.encode(header)]
+        for table in self._tables:
             parts.append(_array_head(table.count))
             parts += table.parts
         return b"".join(parts)

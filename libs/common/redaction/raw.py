@@ -69,18 +69,22 @@ class RawRedactor:
         self._is_plain = not texts.has_custom
 
     def redact(self, events: Sequence[Raw], hits: Counter[str]) -> RawResult:
-        """Return the redacted raw text of each dirty event, and which ones need the walk.
+        """Return the redacted raw text of each dirty event, and which ones need the walk."""
+        firsts = list(accumulate([len(event) + 1 for event in events], initial=0))
+        return self.redact_within(b",".join(events), firsts, hits)
 
-        One search over all events side by side, each begun anew behind what it found.
+    def redact_within(self, body: bytes, firsts: Sequence[int], hits: Counter[str]) -> RawResult:
+        """Redact what stands side by side in a body, without a copy of it.
+
+        Each part goes from one of `firsts` up to a byte before the next; the last of them begins
+        none. One search over all parts, begun anew behind what it found.
         """
         result = RawResult()
         search, masked_keys, mark = self._search, self._masked_keys, self._mark
-        body = b",".join(events)
-        size = len(body)
-        start, stop = search(body, 0, size)[0]
+        size = firsts[-1] - 1
+        start, stop = search(body, firsts[0], size)[0]
         if stop < 0:
             return result
-        firsts = list(accumulate([len(event) + 1 for event in events], initial=0))
         counted: list[str] = []
         while stop >= 0:
             index = bisect_right(firsts, start) - 1
@@ -98,9 +102,9 @@ class RawRedactor:
                 opening = body.rfind(b'"', done, start) if body[stop : stop + 3] == b'":"' else -1
                 if opening >= 0 and body[opening:stop] in masked_keys:
                     begin = stop + 3
-                    resume = body.find(b'"', begin)
+                    resume = body.find(b'"', begin, end)
                     value = body[begin:resume]
-                    if b"\\" in value or body[opening - 1] == _BACKSLASH:
+                    if resume < 0 or b"\\" in value or body[opening - 1] == _BACKSLASH:
                         break
                     if value and value != mark:
                         pieces += (body[done:begin], mark)
@@ -115,6 +119,8 @@ class RawRedactor:
                     if patch is None:
                         break
                     cuts, resume, token = patch
+                    if not start < resume <= end or token[1] >= end:
+                        break  # its text does not end where the event does
                     for begin, close in cuts:
                         pieces += (body[done:begin], mark)
                         done = close

@@ -42,6 +42,13 @@ class Redactor:
         """
         return self._raw.redact(events, hits)
 
+    def redact_within(self, body: bytes, firsts: Sequence[int], hits: Hits) -> RawResult:
+        """Redact raw JSON that stands side by side in a body, without a copy of it.
+
+        Each part goes from one of `firsts` up to a byte before the next; the last begins none.
+        """
+        return self._raw.redact_within(body, firsts, hits)
+
     def redact(self, value: JsonValue, hits: Hits) -> JsonValue:
         """Return a decoded value without secrets; the same object if it holds none. Idempotent."""
         return self._walk.value(value, hits)

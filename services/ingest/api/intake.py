@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from prometheus_client import Counter
 from starlette.types import Receive, Scope, Send
 
 from libs.common.clock import Clock
 from libs.common.telemetry.logs import get_logger
-from libs.common.telemetry.metrics import Metrics
+from libs.common.telemetry.metrics import Count, Metrics
 from libs.common.time_limits import TimeLimit
 from services.ingest.api import cors
 from services.ingest.api.requests import (
@@ -137,36 +136,21 @@ class Intake:
 
     def count_hits(self, hits: Mapping[str, int]) -> None:
         """Count what was redacted, by rule."""
+        count_of = self.metrics.count
         for rule, count in hits.items():
-            self._hits.labels(rule).inc(count)
+            count_of("headwater_redaction_hits_total", rule).value += count
 
     def count_bytes(self, body: bytes) -> None:
         """Count a decompressed body."""
-        self._bytes.inc(len(body))
+        self._bytes.value += len(body)
 
     def count_answer(self, status: int) -> None:
         """Count an answer by its status."""
-        answers = self._answers.get(status)
-        if answers is None:
-            answers = self._requests.labels(str(status))
-            self._answers[status] = answers
-        answers.inc()
+        self.metrics.count("headwater_ingest_requests_total", str(status)).value += 1
 
     @cached_property
-    def _answers(self) -> dict[int, Counter]:
-        return {}
-
-    @cached_property
-    def _requests(self) -> Counter:
-        return self.metrics.counter("headwater_ingest_requests_total")
-
-    @cached_property
-    def _bytes(self) -> Counter:
-        return self.metrics.counter("headwater_ingest_body_bytes_total")
-
-    @cached_property
-    def _hits(self) -> Counter:
-        return self.metrics.counter("headwater_redaction_hits_total")
+    def _bytes(self) -> Count:
+        return self.metrics.count("headwater_ingest_body_bytes_total")
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -39,8 +39,7 @@ RedactText = Callable[[str, Counter[str]], str]
 _SDK_BYTES = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """How a body came."""
 
     key: IngestKeyRecord
@@ -96,11 +95,13 @@ class _How:
 class _Reading:
     """A batch on its way to rows."""
 
-    def __init__(self, envelope: Envelope, how: _How, *, is_ascii: bool) -> None:
+    def __init__(
+        self, envelope: Envelope, how: _How, hits: Counter[str], *, is_ascii: bool
+    ) -> None:
         arrival = how.arrival
         self._envelope = envelope
         self._how = how
-        self.hits: Counter[str] = Counter()
+        self.hits = hits
         self.rejected: dict[int, str] = {}
         self._batch_id = envelope.batch_id or new_uuid7(arrival.received_at)
         self._key = batch_key(arrival.key.application, self._batch_id)
@@ -111,14 +112,14 @@ class _Reading:
 
     def pack(self) -> None:
         """Encode the rows made so far and let go of them: while they are in the cache."""
-        maker = self.maker
-        self._packed.pack(maker.logs, maker.exceptions, maker.samples)
-        for rows in (maker.logs, maker.exceptions, maker.samples):
+        self._packed.pack(*self.maker.tables)
+        for rows in self.maker.tables:
             rows.clear()
 
     def verdict(self, event_count: int) -> Verdict:
         """Return what became of the batch, all its events looked at."""
-        envelope, arrival, packed = self._envelope, self._how.arrival, self._packed
+        envelope, arrival = self._envelope, self._how.arrival
+        rejected = self.rejected
         header = BatchHeader(
             arrival.key.application,
             self._batch_id,
@@ -130,10 +131,10 @@ class _Reading:
         return Verdict(
             header,
             self._key,
-            packed.value(header),
+            self._packed.value(header, *self.maker.tables),
             event_count,
-            packed.event_count,
-            dict(sorted(self.rejected.items())),
+            event_count - len(rejected),
+            dict(sorted(rejected.items())) if rejected else rejected,
             self.hits,
             envelope.batch_id is not None,
         )
@@ -141,20 +142,21 @@ class _Reading:
 
 def _read_whole(body: bytes, how: _How) -> Verdict | None:
     """Read a batch that is in order by one search and few decodes; None for any other."""
-    taken = take_apart(body, how.limits, how.redaction)
-    if taken is None:
+    hits: Counter[str] = Counter()
+    pieces = take_apart(body, how.limits, how.redaction, hits)
+    if pieces is None:
         return None
-    reading = _Reading(taken.envelope, how, is_ascii=taken.is_ascii)
+    reading = _Reading(pieces.envelope, how, hits, is_ascii=pieces.is_ascii)
     event_count = 0
-    for piece in taken.pieces:
+    for piece in pieces:
+        if event_count:
+            reading.pack()
         events = decode_piece(piece)
         if not events or event_count + len(events) > how.limits.event_count:
             return None
         if not reading.maker.add_all(events, event_count):
             return None
         event_count += len(events)
-        reading.pack()
-    reading.hits.update(taken.hits)
     return reading.verdict(event_count)
 
 
@@ -162,8 +164,9 @@ def _read_each(body: bytes, how: _How) -> Verdict:
     """Read any batch: each event has its own size, redaction and fate."""
     limits, redaction = how.limits, how.redaction
     body, envelope = read_envelope(body, limits)
-    reading = _Reading(envelope, how, is_ascii=body.isascii())
-    maker, hits, rejected = reading.maker, reading.hits, reading.rejected
+    hits: Counter[str] = Counter()
+    reading = _Reading(envelope, how, hits, is_ascii=body.isascii())
+    maker, rejected = reading.maker, reading.rejected
 
     redacted = redaction.redact_raw(envelope.events, hits)
     slow = set(redacted.odd)
@@ -186,7 +189,6 @@ def _read_each(body: bytes, how: _How) -> Verdict:
                 rejected[position] = error.reason
     if slow:
         _add_repaired(envelope, sorted(slow), _Slow(maker, limits, redaction, hits, rejected))
-    reading.pack()
     return reading.verdict(len(envelope.events))
 
 

@@ -28,6 +28,10 @@ class Redaction(Protocol):
         """Redact undecoded events; the odd ones need `redact_events`."""
         ...
 
+    def redact_within(self, body: bytes, firsts: Sequence[int], hits: Counter[str]) -> RawRedaction:
+        """Redact undecoded parts of a body, each from one of `firsts` to a byte before the next."""
+        ...
+
     def redact_events(
         self, events: list[dict[str, Any]], hits: Counter[str]
     ) -> list[dict[str, Any]]:

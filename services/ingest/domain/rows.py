@@ -4,8 +4,8 @@ Every statement of `RowMaker.add_all` runs once an event; `bench/` watches what 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -41,9 +41,8 @@ class NeedsRepair(Exception):
         """Why the event is rejected if it was mended already."""
 
 
-@dataclass(frozen=True, slots=True)
-class BatchFacts:
-    """What all rows of a batch share."""
+class BatchFacts(NamedTuple):
+    """What all rows of a batch share; a tuple is made in a third of a frozen dataclass's time."""
 
     application: str
     environment: str | None
@@ -73,6 +72,7 @@ class RowMaker:
         self.logs: list[LogRow] = []
         self.exceptions: list[ExceptionRow] = []
         self.samples: list[SampleRow] = []
+        self.tables = (self.logs, self.exceptions, self.samples)
         self._facts = facts
         self._limits = limits
         self._strip_literals = strip_literals

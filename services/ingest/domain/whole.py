@@ -7,8 +7,9 @@ decode, a cut in the wrong place) gives up, and the batch is read event by event
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import sub
 
 import msgspec
 
@@ -32,19 +33,30 @@ UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 @dataclass(slots=True)
 class Pieces:
-    """A batch taken apart, its secrets gone: each piece holds whole events, commas between them."""
+    """A batch taken apart, its secrets gone: pieces of whole events, in their order."""
 
     envelope: Envelope
-    pieces: Sequence[bytes]
-    hits: Counter[str]
     is_ascii: bool
+    _body: bytes
+    _firsts: list[int]
+    _patched: dict[int, bytes]
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the pieces, each a list of events."""
+        patched, view, first = self._patched, memoryview(self._body), self._firsts[0]
+        for position, after in enumerate(self._firsts[1:]):
+            piece = patched.get(position) or view[first : after - 1]
+            yield b"".join((b"[", piece, b"]"))
+            first = after
 
 
-def take_apart(body: bytes, limits: BatchLimits, redaction: Redaction) -> Pieces | None:
+def take_apart(
+    body: bytes, limits: BatchLimits, redaction: Redaction, hits: Counter[str]
+) -> Pieces | None:
     """Return the pieces of a body, or None where it has to be read event by event.
 
     They are the batch's events if all of them decode by `decode_piece`: lists of JSON, put side by
-    side, are one list.
+    side, are one list. What is counted as a hit counts only then.
     """
     found = body.find(_EVENTS) + len(_EVENTS)
     opening = _OPENING.match(body, found) if found >= len(_EVENTS) else None
@@ -63,37 +75,35 @@ def take_apart(body: bytes, limits: BatchLimits, redaction: Redaction) -> Pieces
         return None
     if envelope.events:
         return None  # the cut took out what is no list of the batch's own
-    pieces = _cut(body[start:stop], min(_PIECE_BYTES, limits.event_bytes // 2))
-    if max(map(len, pieces)) > limits.event_bytes:
+    firsts = _cut(body, start, stop, min(_PIECE_BYTES, limits.event_bytes // 2))
+    if max(map(sub, firsts[1:], firsts)) > limits.event_bytes:
         return None
-    hits: Counter[str] = Counter()
     # A secret is a part of one text, in a piece as in an event. What seems to reach from one event
     # into the next is odd, for it holds the quotes between them.
-    redacted = redaction.redact_raw(pieces, hits)
+    redacted = redaction.redact_within(body, firsts, hits)
     if redacted.odd:
         return None
-    for position, patched in redacted.patched.items():
-        pieces[position] = patched
-    return Pieces(envelope, pieces, hits, is_ascii)
+    return Pieces(envelope, is_ascii, body, firsts, redacted.patched)
 
 
 def decode_piece(piece: bytes) -> list[ClientEvent] | None:
     """Return the events of a piece; None where one of them does not decode."""
     try:
-        return events_decoder.decode(b"[%b]" % piece)
+        return events_decoder.decode(piece)
     except UNDECODABLE:
         return None
 
 
-def _cut(text: bytes, piece_bytes: int) -> list[bytes]:
-    """Cut where a new event seems to begin: with the key that the first one begins with."""
-    first = _FIRST_KEY.match(text)
-    if first is None:
-        return [text]
-    pieces = []
-    begin, edge = 0, b"}," + first.group()
-    while (end := text.find(edge, begin + piece_bytes)) >= 0:
-        pieces.append(text[begin : end + 1])
-        begin = end + 2
-    pieces.append(text[begin:])
-    return pieces
+def _cut(body: bytes, start: int, stop: int, piece_bytes: int) -> list[int]:
+    """Return where pieces begin, and where one more would: a comma or bracket after the last.
+
+    A cut is where a new event seems to begin: with the key that the first one begins with.
+    """
+    firsts = [start]
+    key = _FIRST_KEY.match(body, start, stop)
+    if key is not None:
+        edge = b"}," + key.group()
+        while (end := body.find(edge, firsts[-1] + piece_bytes, stop)) >= 0:
+            firsts.append(end + 2)
+    firsts.append(stop + 1)
+    return firsts

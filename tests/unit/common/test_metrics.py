@@ -50,3 +50,15 @@ def test_two_processes_in_one_interpreter_do_not_share() -> None:
 
     assert b"headwater_ingest_body_bytes_total 1.0" in first.exposition()
     assert b"headwater_ingest_body_bytes_total 1.0" not in second.exposition()
+
+
+def test_what_was_counted_is_shown_once() -> None:
+    metrics = Metrics()
+    name = "headwater_ingest_events_total"
+    accepted = metrics.count(name, "accepted")
+    metrics.counter(name).labels("accepted").inc(2)
+
+    for more, expected in ((3, b"5.0"), (0, b"5.0"), (1, b"6.0")):
+        accepted.value += more
+        assert b'headwater_ingest_events_total{fate="accepted"} ' + expected in metrics.exposition()
+    assert metrics.count(name, "accepted") is accepted

@@ -1,6 +1,7 @@
 """The short and the long way through a body answer alike, and the short one knows its limits."""
 
 import json
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -151,8 +152,12 @@ def test_a_batch_of_too_many_events_is_refused() -> None:
 
 
 def test_a_large_body_is_cut_between_events() -> None:
-    taken = take_apart(body_of(*[SOUND] * 300), LIMITS, redaction())
+    taken = take_apart(body_of(*[SOUND] * 300), LIMITS, redaction(), Counter())
     assert taken is not None
     assert taken.envelope.batch_id == UUID(str(BATCH_ID))
-    assert len(taken.pieces) > 3
-    assert all(piece.startswith(b'{"kind"') and piece.endswith(b"}") for piece in taken.pieces)
+    pieces = list(taken)
+    assert len(pieces) > 3
+    assert all(piece.startswith(b'[{"kind"') and piece.endswith(b"}]") for piece in pieces)
+    assert [len(json.loads(piece)) for piece in pieces] == [
+        piece.count(b'"kind"') for piece in pieces
+    ]

@@ -1,6 +1,7 @@
 """Raw events side by side: each is judged alone, whatever stands beside it."""
 
 from collections import Counter
+from itertools import accumulate
 
 import msgspec
 import pytest
@@ -35,6 +36,34 @@ def test_every_event_gets_its_own_verdict(
     assert result.patched == dict.fromkeys(patched, PATCHED)
     assert list(result.odd) == odd
     assert hits == Counter({"name": len(patched)} if patched else {})
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [CLEAN],
+        [DIRTY, DIRTY],
+        [CLEAN, DIRTY, ODD, CLEAN, DIRTY],
+        [b"", DIRTY, b""],
+        [b'"4111111111111111"', b"41111111", b"11111111"],
+        [b'{"password":"cut off'],
+        [b'{"password', b'":"x"}'],
+    ],
+)
+@pytest.mark.parametrize(
+    "around", [(b"", b""), (b'{"events":[', b'],"password":"x"}'), (b"4", b"1")]
+)
+def test_what_stands_within_a_body_is_judged_as_if_alone(
+    events: list[bytes], around: tuple[bytes, bytes]
+) -> None:
+    before, after = around
+    firsts = list(accumulate([len(event) + 1 for event in events], initial=len(before)))
+    alone: Counter[str] = Counter()
+    within: Counter[str] = Counter()
+    expected = REDACTOR.redact_raw(events, alone)
+    body = before + b",".join(events) + after
+    assert REDACTOR.redact_within(body, firsts, within) == expected
+    assert within == alone
 
 
 def test_what_two_events_hold_together_is_no_secret() -> None:
