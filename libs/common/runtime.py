@@ -14,7 +14,6 @@ import uvloop
 from starlette.types import ASGIApp
 
 from libs.common.clock import Clock
-from libs.common.http.joined_writes import JoiningProtocol
 from libs.common.telemetry.logs import get_logger
 
 log = get_logger(__name__)
@@ -121,7 +120,7 @@ class HttpServer:
                 server_header=False,
                 date_header=False,
                 loop="uvloop",
-                http=JoiningProtocol,
+                http="httptools",
                 ws="none",
                 backlog=2048,
                 timeout_keep_alive=75,
