@@ -1,8 +1,7 @@
 import { createAssignments } from "./assignments.js";
 import { fold } from "./fold.js";
-import { wordPattern } from "./names.js";
 import { accountSpan, numberSpan } from "./numbers.js";
-import { PATTERNS, SEPARATOR, SHORT_WORDS, SSN, WORDS } from "./rules.js";
+import { PATTERNS, SEPARATOR, SSN, WORDS } from "./rules.js";
 
 /** @typedef {import("./numbers.js").Span} Span */
 
@@ -55,27 +54,29 @@ const CHECKS = [
  * One search finds where a rule may begin, then that rule is asked.
  *
  * @param {import("./names.js").NameTest} verdictOf
- * @param {string[]} names
+ * @param {string} words short ones
  * @param {string} mark
  * @param {() => string} hide counts a hit, returns the mark
  * @returns {(text: string) => string}
  */
-export function createTexts(verdictOf, names, mark, hide) {
+export function createTexts(verdictOf, words, mark, hide) {
   const assigned = createAssignments(verdictOf);
   /** @type {typeof CHECKS} */
   const checks = [
     (text, start, end) => {
       const span = assigned(text, start, end);
       if (span) return span;
-      // Nine digits after a word that says what they are; blanks and dashes between them are fine.
-      SSN.lastIndex = start;
+      // Nine digits after such a word; blanks and dashes between them are fine.
+      SSN.lastIndex = end;
       const found = SSN.exec(text);
       return found && [SSN.lastIndex - found[1].length, SSN.lastIndex];
     },
     ...CHECKS,
   ];
-  const words = wordPattern(`${WORDS}|${SHORT_WORDS}`, names).replace(/_/g, SEPARATOR);
-  const search = RegExp(`(${words})|${PATTERNS}`, "gi");
+  const search = RegExp(
+    `(${`${WORDS}|${words}`.replace(/_/g, SEPARATOR)})|${PATTERNS.source}`,
+    "gi",
+  );
 
   /** @param {string} given */
   const pass = (given) => {

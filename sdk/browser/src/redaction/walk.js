@@ -1,6 +1,6 @@
 import { encode } from "../record/plain.js";
 import { isScalar } from "./assignments.js";
-import { MASK_TEXT, createNameTest } from "./names.js";
+import { MASK_TEXT, createNameTest, shortWords } from "./names.js";
 import { isCard } from "./numbers.js";
 import { MARK } from "./rules.js";
 import { createTexts } from "./texts.js";
@@ -28,8 +28,9 @@ export function createRedaction(options, onHit = () => {}) {
     onHit();
     return mark;
   };
-  const verdictOf = createNameTest(keys);
-  const builtIn = createTexts(verdictOf, keys, mark, hide);
+  const words = shortWords(keys);
+  const verdictOf = createNameTest(words);
+  const builtIn = createTexts(verdictOf, words, mark, hide);
 
   /** @param {string} text */
   const redactText = (text) => {
