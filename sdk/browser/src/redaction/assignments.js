@@ -90,18 +90,18 @@ function valueSpan(text, start, name) {
  */
 export function createAssignments(verdictOf) {
   return (text, start, wordEnd) => {
-    let begin = start;
-    while (start - begin < LONGEST_PREFIX && /[\w.\-[\]]/.test(text[begin - 1] || " ")) begin--;
-    const tagEnd = text[begin - 1] === "<" && matchEnd(TAG, text, wordEnd);
+    // The whole name: `user[new_password]`, not only `password`.
+    const [, opens, before] = /** @type {RegExpExecArray} */ (
+      /(<?)([\w.\-[\]]*)$/.exec(text.substring(start - LONGEST_PREFIX, start))
+    );
+    const name = before + /^[\w.\-[\]]*/.exec(text.slice(start));
+    const tagEnd = opens && matchEnd(TAG, text, wordEnd);
     const value =
       matchEnd(ASSIGNED, text, wordEnd) ||
       tagEnd ||
-      (text.startsWith("--", begin) && matchEnd(FLAG, text, wordEnd));
-    if (!value) return;
-    // The whole name: `user[new_password]`, not only `password`.
-    const [name] = /** @type {RegExpExecArray} */ (/^[\w.\-[\]]*/.exec(text.slice(begin)));
-    const verdict = verdictOf(name.replace(/^[.-]+|[.-]+$/g, ""));
-    if (verdict === KEEP) return;
+      (name.startsWith("--") && matchEnd(FLAG, text, wordEnd));
+    const verdict = value ? verdictOf(name) : KEEP;
+    if (!value || !verdict) return;
     /** @type {Span | undefined} */
     const span =
       value === tagEnd ? [value, text.indexOf("<", value)] : valueSpan(text, value, name);

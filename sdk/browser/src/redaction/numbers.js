@@ -3,12 +3,14 @@ import { CARDS } from "./rules.js";
 /** @typedef {[start: number, end: number]} Span */
 
 const ACCOUNT = /[A-Z\d]{1,34}(?: [A-Z\d]{1,34}(?![\w-]|\.\d)){0,15}/y;
-const GROUP = /(\d+)([ -]?)/y;
+/** Digits in groups as people write them: some of the same separator, or all in one. */
+const NUMBER = /(\d+)(?:([ -])\d{2,7}(?:\2\d{2,7}){0,8})?/y;
 
 /** @param {string} text @param {number} start @param {number} end whether the number goes on */
-export const touches = (text, start, end) =>
-  /(?:\d[.-]|[a-z\d])$/i.test(text.slice(Math.max(0, start - 2), start)) ||
-  /^(?:[.-]\d|[a-z\d])/i.test(text.slice(end, end + 2));
+const touches = (text, start, end) =>
+  /(?:\d[.-]|[a-z\d])\0|\0(?:[.-]\d|[a-z\d])/i.test(
+    `${text.substring(start - 2, start)}\0${text.slice(end, end + 2)}`,
+  );
 
 /**
  * Whether digits are a card number: a known beginning, its length, the check digit (Luhn).
@@ -31,26 +33,19 @@ export const isCard = (digits) =>
  * @returns {Span}
  */
 export function numberSpan(text, start) {
-  let digits = "";
-  let first = "";
-  let next = start;
-  let stop = start;
-  let match;
-  for (GROUP.lastIndex = start; (match = GROUP.exec(text));) {
-    const [, group, separator] = match;
-    const end = match.index + group.length;
-    const isOne = !digits && group.length > 12;
-    digits += group;
-    if (!first) [first, next] = [separator, end];
-    if (group.length < 2 || (group.length > 7 && !isOne) || digits.length > 19) break;
-    // Behind a dash it is inside a UUID.
-    const isInside = first + text[start - 1] === "--";
-    const isFound =
-      /^\d{3}-\d\d-\d{4}$/.test(text.slice(start, end)) || (!isInside && isCard(digits));
-    if (isFound && !touches(text, start, end)) stop = end;
-    if (isOne || !separator || separator !== first) break;
+  NUMBER.lastIndex = start;
+  const [all, first, separator] = /** @type {RegExpExecArray} */ (NUMBER.exec(text));
+  // Behind a dash it is inside a UUID.
+  const isInside = separator + text[start - 1] === "--";
+  for (let length = all.length; length > 0; length = all.lastIndexOf(separator, length - 1)) {
+    const found = all.slice(0, length);
+    if (
+      (/^\d{3}-\d\d-\d{4}$/.test(found) || (!isInside && isCard(found.replace(/\D/g, "")))) &&
+      !touches(text, start, start + length)
+    )
+      return [start, start + length];
   }
-  return stop > start ? [start, stop] : [next, next];
+  return [start + first.length, start + first.length];
 }
 
 /**
