@@ -123,7 +123,10 @@ export function compactRules() {
     ),
     PATTERNS: literal(patterns.map((pattern) => `(${pattern})`).join("|"), ""),
     // Behind any word, not only behind those two.
-    SSN: literal(`${found.ssn.replace(/^.*?\)(.*?)(\\d\{3}.*)$/, "$1($2)")}(?![a-z\\d]|[.-]\\d)`, "iy"),
+    SSN: literal(
+      `${found.ssn.replace(/^.*?\)(.*?)(\\d\{3}.*)$/, "$1($2)")}(?![a-z\\d]|[.-]\\d)`,
+      "iy",
+    ),
     SEPARATOR: JSON.stringify(rules.separator),
     ASSIGNED: literal(rules.name_tail + sign(rules.sign), "iy"),
     CARDS: literal(cards(rules.cards), ""),

@@ -86,7 +86,7 @@ export function createClient(options, world, onClose) {
       }
       const plain = createPlain();
       const now = world.Date.now();
-      const [finish, mark] = read(plain);
+      const [content, mark] = read(plain);
       const key = mark && level + mark;
       const repeats = key && dedupe.repeat(key, now);
       if (repeats) {
@@ -95,7 +95,6 @@ export function createClient(options, world, onClose) {
         return "";
       }
       if (!isRoom(level >= ERROR)) return "rate_limited";
-      const content = finish();
       if (plain.isCut()) content.extra_data._truncated = true;
       const event = make(level, now, { ...content, user_id }, session());
       if (key) dedupe.begin(key, event);

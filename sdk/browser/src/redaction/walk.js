@@ -34,10 +34,9 @@ export function createRedaction(options, onHit = () => {}) {
 
   /** @param {string} text */
   const redactText = (text) => {
-    if (!patterns.length && /^[a-z_]*$/i.test(text)) return text; // most keys
-    for (const { source, flags } of patterns)
-      text = text.replace(RegExp(source, flags.replace(/[gy]/g, "") + "g"), hide);
-    return builtIn(text);
+    for (const one of patterns)
+      text = text.replace(RegExp(one, one.flags.replace(/[gy]/g, "") + "g"), hide);
+    return /[^a-z_]/i.test(text) ? builtIn(text) : text; // most keys
   };
 
   /** @param {any} value @param {number} levels of JSON in texts @param {number} [verdict] @returns {any} */
