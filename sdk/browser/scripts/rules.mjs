@@ -51,7 +51,7 @@ const COMMON = new Set(
     "type types name names status state endpoint version enabled required " +
     "valid invalid expired missing error errors js ts " +
     "count counts length in at on usage limit limits max min total age expires expiry expiration ttl " +
-    "changed updated created set has is needs"
+    "changed updated created set has is needs used remaining consent"
   ).split(" "),
 );
 

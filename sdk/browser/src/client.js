@@ -128,6 +128,9 @@ export function createClient(options, world, onClose) {
       settings.capture,
       {
         thrown: (error, type = "Error") => log(ERROR, error, null, {}, type),
+        // What the page's policy keeps from us would be one more for each attempt to tell of it.
+        blocked: (directive, address) =>
+          address.startsWith(endpoint) || log(2, `CSP ${directive}: ${address}`, null),
         printed: (level, [first, ...args]) => log(level, first, args.length ? { args } : null),
         leave(isGone) {
           leaving = 1;
@@ -187,11 +190,14 @@ export function createClient(options, world, onClose) {
       request: (method, url, status, ms) =>
         capture(0, readRequest(world.location, method, url, status, ms)),
       onClose: (end) => void undo.push(end),
-      flush: async (timeoutMs = 5e3) => (cut(), outbox.drain(timeoutMs)),
+      flush: async (timeoutMs) => (
+        cut(),
+        outbox.drain(typeof timeoutMs === "number" ? timeoutMs : 5e3)
+      ),
       async close(timeoutMs) {
         const isDone = isPaused || (await api.flush(timeoutMs));
         isOpen = false;
-        undo.forEach((one) => one());
+        undo.forEach(inside);
         cut();
         outbox.stop();
         onClose?.();

@@ -4,6 +4,7 @@ import { patch } from "./patch.js";
  * @typedef {object} Page what the page's events are told to
  * @property {(error: unknown, type?: string) => void} thrown
  * @property {(level: number, values: unknown[]) => void} printed
+ * @property {(directive: string, address: string) => void} blocked
  * @property {(isGone?: boolean) => void} leave
  * @property {(isKept: boolean) => void} back
  * @property {() => void} online
@@ -17,12 +18,9 @@ import { patch } from "./patch.js";
  * @param {Page} page
  * @param {(() => void)[]} undo takes what ends it
  */
-export function listen(
-  world,
-  { errors = true, rejections = true, console: prints } = {},
-  page,
-  undo,
-) {
+export function listen(world, capture, page, undo) {
+  const { errors = true, rejections = true, console: prints, csp } = capture || {};
+  const { document } = world;
   /** @param {any} target @param {string} type @param {(event: any) => void} act */
   const on = (target, type, act) => {
     target.addEventListener(type, act);
@@ -46,11 +44,15 @@ export function listen(
       ),
     );
 
+  if (csp)
+    on(document, "securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
+      page.blocked(effectiveDirective, blockedURI),
+    );
+
   // Not `unload` and `beforeunload`: they keep pages out of the back/forward cache, and users stay.
   on(world, "pagehide", () => page.leave(true));
   on(world, "pageshow", ({ persisted }) => page.back(persisted));
   on(world, "online", page.online);
-  const { document } = world;
   on(document, "visibilitychange", () => {
     if (document.visibilityState === "hidden") page.leave();
   });

@@ -28,14 +28,18 @@ export function createRedaction(options, onHit = () => {}) {
     onHit();
     return mark;
   };
+  const own = /** @type {(string | RegExp)[]} */ ([])
+    .concat(patterns)
+    .map((one) =>
+      RegExp(one, `${/** @type {any} */ (one).flags || ""}g`.replace(/[gy](?=.*g)/g, "")),
+    );
   const words = shortWords(keys);
   const verdictOf = createNameTest(words);
   const builtIn = createTexts(verdictOf, words, mark, hide);
 
   /** @param {string} text */
   const redactText = (text) => {
-    for (const one of patterns)
-      text = text.replace(RegExp(one, one.flags.replace(/[gy]/g, "") + "g"), hide);
+    for (const one of own) text = text.replace(one, hide);
     return /[^a-z_]/i.test(text) ? builtIn(text) : text; // most keys
   };
 

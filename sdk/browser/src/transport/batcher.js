@@ -1,5 +1,5 @@
 import { uuid7 } from "../record/ids.js";
-import { encode } from "../record/plain.js";
+import { createPlain, encode } from "../record/plain.js";
 
 /** @typedef {import("../types.js").Batch} Batch */
 
@@ -42,9 +42,9 @@ export function createBatcher(world, { batchSize, flushMs, release, env }, stats
   /** @type {ReturnType<typeof setTimeout>} */
   let timer;
 
+  const head = createPlain().plain({ release, environment: env, sdk: SDK });
   /** @param {Batch} batch */
-  const close = (batch) =>
-    seal(batch, { release, environment: env, sdk: SDK, client_report: batch.report }, events);
+  const close = (batch) => seal(batch, { ...head, client_report: batch.report }, events);
 
   const cut = () => {
     world.clearTimeout(timer);

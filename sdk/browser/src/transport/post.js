@@ -77,8 +77,7 @@ export function createPost(world, { endpoint, apiKey, keepalive, gzip }, fetch) 
         }
         const wait = headers.get("Retry-After") || "";
         // Date.parse finds a date in nearly anything that ends with a number.
-        const ms =
-          +wait * 1000 || (/^\w+, /.test(wait) ? Date.parse(wait) - world.Date.now() : 0);
+        const ms = +wait * 1000 || (/^\w+, /.test(wait) ? Date.parse(wait) - world.Date.now() : 0);
         return { status, rejected, waitMs: Math.max(0, Math.min(ms, LONGEST_WAIT_MS)) };
       } catch {
         return { status: 0 };
