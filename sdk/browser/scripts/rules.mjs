@@ -104,9 +104,9 @@ export function compactRules() {
   const { names } = rules;
   const found = Object.fromEntries(rules.patterns.map((one) => [one.name, short(one.pattern)]));
   const patterns = [
-    found.jwt,
+    // A signed or encrypted token has two dots or more between parts that are not empty.
+    `${found.jwt.replace("[\\w\\-.]+", "[\\w-]{5,}\\.[\\w-]{4}[\\w\\-.]*")}|${privateKey(found.private_key)}`,
     `${found.bearer}|${found.basic}`,
-    privateKey(found.private_key),
     found.url_credentials,
     found.digits.replace(",}", "}"), // the rest is looked at from there
     found.iban,

@@ -7,7 +7,7 @@ import { fieldsOf, readLog, readRequest } from "./record/contents.js";
 import { createDedupe } from "./record/dedupe.js";
 import { toText } from "./record/errors.js";
 import { createEvents } from "./record/events.js";
-import { createPlain } from "./record/plain.js";
+import { DEPTH, createPlain } from "./record/plain.js";
 import { createRateGuard } from "./record/rate.js";
 import { createStats } from "./stats.js";
 import { createBatcher } from "./transport/batcher.js";
@@ -149,7 +149,7 @@ export function createClient(options, world, onClose) {
   }
 
   /** @param {unknown} value */
-  const plainOf = (value) => createPlain().plain(value);
+  const plainOf = (value) => createPlain(DEPTH + 1).plain(value);
 
   /** @param {Context} bound @returns {Log} */
   const logOf = (bound) => {
@@ -163,15 +163,13 @@ export function createClient(options, world, onClose) {
       error: write(3),
       fatal: write(4),
       captureException(error, options) {
-        const { level, fingerprint, ctx } = inside(() => ({ ...options })) || {};
-        const more = fingerprint && { fingerprint: plainOf(fingerprint) };
-        log(level ? levelOf(plainOf(level)) : ERROR, error, ctx, { ...bound, ...more }, "Error");
+        const { level, fingerprint, ctx } = fieldsOf(plainOf(options));
+        log(level ? levelOf(level) : ERROR, error, ctx, { ...bound, fingerprint }, "Error");
       },
       setUser(who) {
-        inside(() => {
-          const id = plainOf(/** @type {any} */ (who)?.id ?? who);
-          user_id = id == null ? id : toText(id).slice(0, 200);
-        });
+        const user = plainOf(who);
+        const id = user?.id ?? user;
+        user_id = id === null ? id : toText(id).slice(0, 200);
         return api;
       },
       setContext(key, value) {

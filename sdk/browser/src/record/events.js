@@ -30,7 +30,7 @@ export function createEvents({ redact, beforeSend }, { counts }) {
 
   return {
     /** Let the browser compile the patterns, which takes milliseconds: it does so by their second use. */
-    warm: () => redacted({ a: "a b", b: "a b" }),
+    warm: () => redacted(["a b", "a b"]),
 
     /**
      * Return the event, or nothing where the page's hook drops it.
