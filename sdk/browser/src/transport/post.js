@@ -19,13 +19,15 @@ const GZIP_FROM_BYTES = 1024;
  * @param {typeof fetch} fetch the page's own, without our instrumentation
  */
 export function createPost(world, settings, fetch) {
-  const { endpoint } = settings;
   let flying = 0;
 
   // Key and time of sending stand in the address: with headers of ours another origin would be
   // asked for its permission first, and on the way out there is no time for that.
   const address = () =>
-    `${endpoint}${endpoint.includes("?") ? "&" : "?"}key=${encodeURIComponent(settings.apiKey)}&sent_at=${world.Date.now()}`;
+    settings.endpoint.replace(
+      /[?]|$/,
+      `?key=${encodeURIComponent(settings.apiKey)}&sent_at=${world.Date.now()}&`,
+    );
 
   /** Whether a body still goes out when the page ends. @param {number} bytes */
   const fits = (bytes) => settings.keepalive !== false && flying + bytes <= KEEPALIVE_BYTES;
