@@ -3,8 +3,10 @@ import { CARDS } from "./rules.js";
 /** @typedef {[start: number, end: number]} Span */
 
 const ACCOUNT = /[A-Z\d]{1,34}(?: [A-Z\d]{1,34}(?![\w-]|\.\d)){0,15}/y;
+/** A card of 19 digits in pairs. */
+const LONGEST = 28;
 /** Digits in groups as people write them: some of the same separator, or all in one. */
-const NUMBER = /\d{1,20}(?:([ -])\d{2,7}(?:\1\d{2,7}){0,8})?/y;
+const NUMBER = /(\d+)(?:([ -])\d{2,7}(?:\2\d{2,7}){0,8})?/y;
 
 /** @param {string} text @param {number} start @param {number} end whether the number goes on */
 const touches = (text, start, end) =>
@@ -26,43 +28,52 @@ export const isCard = (digits) =>
     0;
 
 /**
- * Whether letters and digits are a bank account: ISO 13616 knows it by its check digits.
+ * Return the card or SSN that begins at `start`: the longest, in groups as people write them; where
+ * none does an empty span behind the first group, in which no other begins.
  *
- * @param {string} account
+ * @param {string} text @param {number} start
+ * @returns {Span}
  */
-const isAccount = (account) =>
-  /^.{15,34}$/.test(account) &&
-  [...account.slice(4), ...account.slice(0, 4)].reduce(
-    (rest, char) => (rest * (char > "9" ? 100 : 10) + parseInt(char, 36)) % 97,
-    0,
-  ) === 1;
+export function numberSpan(text, start) {
+  NUMBER.lastIndex = start;
+  const [all, first, separator] = /** @type {RegExpExecArray} */ (NUMBER.exec(text));
+  // Behind a dash it is inside a UUID.
+  const isInside = separator + text[start - 1] === "--";
+  let length = Math.min(all.length, LONGEST);
+  for (; length > 9; length = all.lastIndexOf(separator, length - 1)) {
+    const found = all.slice(0, length);
+    if (
+      (/^\d{3}-\d\d-\d{4}$/.test(found) || (!isInside && isCard(found.replace(/\D/g, "")))) &&
+      !touches(text, start, start + length)
+    )
+      return [start, start + length];
+  }
+  return [start + first.length, start + first.length];
+}
 
 /**
- * Return what finds the longest number that begins at a place.
+ * Return the bank account that begins at `start`. ISO 13616 knows it by its check digits: a longer
+ * one than it is may have right ones by chance, but no part of it is left.
  *
- * @param {RegExp} pattern sticky, of all groups that may belong to it
- * @param {(signs: string, found: string, before: string) => boolean} isOne
- * @param {boolean} [takesAll] the groups that follow go with it
- * @returns {(text: string, start: number) => Span | undefined}
+ * @param {string} text @param {number} start
+ * @returns {Span | 0}
  */
-const longest = (pattern, isOne, takesAll) => (text, start) => {
-  pattern.lastIndex = start;
-  const [all] = pattern.exec(text) || [""];
-  for (let found = all; found; found = found.replace(/(?:^|[ -])\w+$/, ""))
-    if (
-      isOne(found.replace(/\W/g, ""), found, text[start - 1]) &&
-      !touches(text, start, start + found.length)
-    )
-      return [start, start + (takesAll ? all : found).length];
-};
-
-/** A card or an SSN, in groups as people write them. */
-export const numberSpan = longest(
-  NUMBER,
-  (digits, found, before) =>
-    // Behind a dash it is inside a UUID.
-    /^\d{3}-\d\d-\d{4}$/.test(found) || (!/^-\d+-/.test(before + found) && isCard(digits)),
-);
-
-/** A bank account, and the digits that follow: by its check digits alone its end is not certain. */
-export const accountSpan = longest(ACCOUNT, isAccount, true);
+export function accountSpan(text, start) {
+  ACCOUNT.lastIndex = start;
+  const [all] = ACCOUNT.exec(text) || [""];
+  let length = 0;
+  let head = 0;
+  let rest = 0;
+  let end = 0;
+  for (let index = 0; index < all.length && length < 34; index++) {
+    const digits = parseInt(all[index], 36);
+    if (!(digits >= 0)) continue; // a blank
+    const factor = digits > 9 ? 100 : 10;
+    if (++length < 5) head = head * factor + digits;
+    else rest = (rest * factor + digits) % 97;
+    // Its beginning, two letters and two digits, stands behind the rest.
+    if (length > 14 && (rest * 1e6 + head) % 97 === 1 && !touches(text, start, start + index + 1))
+      end = start + index + 1;
+  }
+  return end && [start, end];
+}

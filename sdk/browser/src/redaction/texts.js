@@ -11,10 +11,18 @@ const MAX_PASSES = 8;
  * What judges a find of each of the patterns, in their order: is it really a token, and which part
  * of it is the secret?
  *
- * @type {((text: string, start: number, end: number) => Span | undefined | null | false)[]}
+ * @type {((text: string, start: number, end: number) => Span | undefined | null | false | 0)[]}
  */
 const CHECKS = [
-  // A whole token; a whole private key, or what there is of it.
+  // A signed or encrypted token has two dots or more between parts that are not empty. What only
+  // begins like one is passed over as a whole.
+  (text, start, end) =>
+    text.startsWith("eyJ", start) && [
+      /^[^.]{8,}\.[^.]{4}/.test(text.slice(start, end)) ? start : end,
+      end,
+    ],
+
+  // A whole private key, or what there is of it.
   (_, start, end) => [start, end],
 
   // Not prose such as `bearer of news` and `basic plan`; but user and password in base64.
