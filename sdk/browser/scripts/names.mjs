@@ -202,15 +202,15 @@ function meaningOf({ slots }) {
 }
 
 /**
- * Return a minified program with the names that compress best.
+ * Return the names by which a minified program compresses best, one for each variable and property
+ * as they come.
  *
  * @param {string} code
- * @param {number} rounds over all names: each finds a little more
+ * @param {number} rounds over all names: each finds a little more; 0 for the shortest that are free
+ * @returns {string[]}
  */
-export function rename(code, rounds) {
-  const program = analyse(code);
-  const { slots, homes, known, taken } = program;
-  const names = [...program.names];
+export function choose(code, rounds) {
+  const { slots, names, homes, known, taken } = analyse(code);
   const properties = [...names.keys()].filter((id) => !homes[id]);
   /** @type {Set<number>[]} */
   const clashes = names.map(() => new Set());
@@ -256,7 +256,19 @@ export function rename(code, rounds) {
       }
     }
   }
-  if (meaningOf(analyse(now.text)) !== meaningOf(program))
-    throw new Error("with other names it is another program");
-  return now.text;
+  return names;
+}
+
+/**
+ * Return a program with these names.
+ *
+ * @param {string} code
+ * @param {string[]} names
+ */
+export function rename(code, names) {
+  const program = analyse(code);
+  const { text } = write(code, program.slots, names);
+  if (meaningOf(analyse(text)) !== meaningOf(program))
+    throw new Error("with these names it is another program");
+  return text;
 }

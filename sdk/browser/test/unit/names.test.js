@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deflateRawSync } from "node:zlib";
 
-import { analyse, rename } from "../../scripts/names.mjs";
+import { analyse, choose, rename } from "../../scripts/names.mjs";
 
 /** All the places in which a name can stand, and names that hide others. */
 const PROGRAM = `
@@ -17,6 +17,9 @@ let run=()=>{let box={first,$field:9,later};return[box.$field,box.first(1,2),sec
 let answer=()=>[...run(),box.$method(3),box.$own,function self(depth){return depth?self(depth-1):"end"}(2)];
 export{answer as main};`;
 
+const shortened = (/** @type {string} */ code, /** @type {number} */ rounds) =>
+  rename(code, choose(code, rounds));
+
 /** @param {string} code */
 const runOf = async (code) => {
   const page = /** @type {any} */ (globalThis);
@@ -29,13 +32,13 @@ const runOf = async (code) => {
 };
 
 test("under other names a program does the same", async () => {
-  const renamed = rename(PROGRAM, 2);
+  const renamed = shortened(PROGRAM, 2);
   assert.deepEqual(await runOf(renamed), await runOf(PROGRAM));
   assert.notEqual(renamed, PROGRAM);
 });
 
 test("properties that are marked get short names, others keep theirs", () => {
-  const renamed = rename(PROGRAM, 1);
+  const renamed = shortened(PROGRAM, 1);
   assert.doesNotMatch(renamed, /\$\w{2}/);
   assert.match(renamed, /\bplain:2/);
   assert.ok(analyse(renamed).taken.properties.has("plain"));
@@ -43,13 +46,18 @@ test("properties that are marked get short names, others keep theirs", () => {
 
 test("the same program gets the same names, and it compresses better by them", () => {
   const sizeOf = (/** @type {string} */ code) => deflateRawSync(code, { level: 9 }).length;
-  assert.equal(rename(PROGRAM, 1), rename(PROGRAM, 1));
-  assert.ok(sizeOf(rename(PROGRAM, 2)) < sizeOf(rename(PROGRAM, 0)));
+  assert.equal(shortened(PROGRAM, 1), shortened(PROGRAM, 1));
+  assert.ok(sizeOf(shortened(PROGRAM, 2)) < sizeOf(shortened(PROGRAM, 0)));
 });
 
 test("what a script gives the page keeps its name", () => {
   const script = "var Shown=(()=>{let hidden=1,$x=2;return{hidden,$field:$x}})();";
-  const renamed = rename(script, 1);
+  const renamed = shortened(script, 1);
   assert.match(renamed, /^var Shown=.*\{hidden\b/);
   assert.doesNotMatch(renamed, /\$x/);
+});
+
+test("names by which it would be another program are refused", () => {
+  const code = "let one=1,two=()=>{let three=one;return one+three};export{two as main};";
+  assert.throws(() => rename(code, ["same", "same", "same"]), /another program/);
 });
