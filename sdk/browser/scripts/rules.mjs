@@ -50,8 +50,8 @@ const COMMON = new Set(
   (
     "type types name names status state endpoint version enabled required " +
     "valid invalid expired missing error errors js ts " +
-    "count counts length in at on usage limit limits max min total age expires expiry expiration ttl " +
-    "changed updated created set has is needs"
+    "count counts length in at on limit limits max min total expires expiry expiration ttl " +
+    "changed set has is"
   ).split(" "),
 );
 
