@@ -3,10 +3,7 @@ import { CARDS } from "./rules.js";
 /** @typedef {[start: number, end: number]} Span */
 
 const ACCOUNT = /[A-Z\d]{1,34}(?: [A-Z\d]{1,34}(?![\w-]|\.\d)){0,15}/y;
-/** A card of 19 digits in pairs. */
-const LONGEST = 28;
-/** Digits in groups as people write them: some of the same separator, or all in one. */
-const NUMBER = /(\d+)(?:([ -])\d{2,7}(?:\2\d{2,7}){0,8})?/y;
+const GROUP = /(\d+)([ -]?)/y;
 
 /** @param {string} text @param {number} start @param {number} end whether the number goes on */
 const touches = (text, start, end) =>
@@ -35,20 +32,26 @@ export const isCard = (digits) =>
  * @returns {Span}
  */
 export function numberSpan(text, start) {
-  NUMBER.lastIndex = start;
-  const [all, first, separator] = /** @type {RegExpExecArray} */ (NUMBER.exec(text));
-  // Behind a dash it is inside a UUID.
-  const isInside = separator + text[start - 1] === "--";
-  let length = Math.min(all.length, LONGEST);
-  for (; length > 9; length = all.lastIndexOf(separator, length - 1)) {
-    const found = all.slice(0, length);
-    if (
-      (/^\d{3}-\d\d-\d{4}$/.test(found) || (!isInside && isCard(found.replace(/\D/g, "")))) &&
-      !touches(text, start, start + length)
-    )
-      return [start, start + length];
+  let digits = "";
+  let first = "";
+  let next = start;
+  let stop = start;
+  let match;
+  for (GROUP.lastIndex = start; (match = GROUP.exec(text));) {
+    const [, group, separator] = match;
+    const end = match.index + group.length;
+    const isOne = !digits && group.length > 12;
+    digits += group;
+    if (!first) [first, next] = [separator, end];
+    if (group.length < 2 || (group.length > 7 && !isOne) || digits.length > 19) break;
+    // Behind a dash it is inside a UUID.
+    const isInside = first + text[start - 1] === "--";
+    const isFound =
+      /^\d{3}-\d\d-\d{4}$/.test(text.slice(start, end)) || (!isInside && isCard(digits));
+    if (isFound && !touches(text, start, end)) stop = end;
+    if (isOne || !separator || separator !== first) break;
   }
-  return [start + first.length, start + first.length];
+  return stop > start ? [start, stop] : [next, next];
 }
 
 /**
