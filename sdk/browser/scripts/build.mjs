@@ -55,7 +55,10 @@ async function make({ entry, name, format, globalName }) {
   const joined = outputFiles[0].text
     .replace(/\bconst (?=[\w$[{])/g, "let ")
     // In a page the world is the global object, whose names need no prefix; only tests have another.
-    .replace(/\bworld\.(?=(?:performance|Date|setTimeout|clearTimeout|localStorage|sessionStorage)\b)/g, "");
+    .replace(
+      /\bworld\.(?=(?:performance|Date|setTimeout|clearTimeout|localStorage|sessionStorage)\b)/g,
+      "",
+    );
   const marked = INTERNAL.map((name) => [`$${name}`, PROPERTY + name]);
   const { code } = await minify(joined, {
     module: format === "esm",
