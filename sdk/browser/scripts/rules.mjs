@@ -50,8 +50,8 @@ const COMMON = new Set(
   (
     "type types name names status state endpoint version enabled required " +
     "valid invalid expired missing error errors js ts " +
-    "count counts length in at on usage limit limits max min total age expires expiry expiration ttl " +
-    "changed updated created set has is needs used remaining consent"
+    "count counts length in at on limit limits max min total expires expiry expiration ttl " +
+    "changed set has is used remaining consent"
   ).split(" "),
 );
 
@@ -105,8 +105,8 @@ export function compactRules() {
   const found = Object.fromEntries(rules.patterns.map((one) => [one.name, short(one.pattern)]));
   const patterns = [
     found.jwt,
-    `${found.bearer}|${found.basic}`,
     privateKey(found.private_key),
+    `${found.bearer}|${found.basic}`,
     found.url_credentials,
     found.digits.replace(",}", "}"), // the rest is looked at from there
     found.iban,

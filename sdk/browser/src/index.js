@@ -3,7 +3,7 @@
  */
 import { createClient } from "./client.js";
 
-const REGISTRY = Symbol.for("headwater.clients");
+const REGISTRY = Symbol.for("headwater");
 
 /** @typedef {import("./types.js").Log} Log */
 

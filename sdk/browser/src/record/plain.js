@@ -1,4 +1,4 @@
-const DEPTH = 6;
+export const DEPTH = 6;
 const ENTRIES = 100;
 const TEXT_LENGTH = 8192;
 /** All texts of one event together, so that few events are larger than the gateway takes. */

@@ -13,6 +13,8 @@ const COOKIES = /[^\t-\r\x1c- ;"'`]+(?:; ?[^\t-\r\x1c- ;"'`]+)*/y;
 const SCHEME =
   /(?:digest|signature|oauth|hawk|aws4-)[^\r\n]*|(?:bearer|basic|token|apikey|negotiate|bot|key)[ \t]+(?=[^\t-\r\x1c- ])/iy;
 const QUOTE = /[bruf]{0,2}(\\*)(["'`])/iy;
+/** `Token::Type`, `secret://`, a comparison. */
+const CODE = /[:=]|\/\//y;
 const SCALAR = /^(?:\d{4}-\d\d-\d\dT[\d:.Z+-]{0,24}|-?\d[\d.]{0,24})$/;
 const ABSENT = /^(?:[^a-z\d\x80-\uffff]*|null|none|undefined|nan)$/i;
 
@@ -70,7 +72,7 @@ function valueSpan(text, start, name) {
     while (end < text.length && !text.startsWith(close, end)) end += text[end] === "\\" ? 2 : 1;
     return [start, Math.min(end, text.length)];
   }
-  if (/^(?:[:=]|\/\/)/.test(text.slice(start, start + 2))) return; // Token::Type, secret://, a comparison
+  if (matchEnd(CODE, text, start)) return;
   // A header's value has parts. Behind another sign than a colon it is no header.
   const header = text.slice(start - 3, start).includes(":") ? name : "";
   const head = /cookie/i.test(header)

@@ -3,8 +3,7 @@ import { CARDS } from "./rules.js";
 /** @typedef {[start: number, end: number]} Span */
 
 const ACCOUNT = /[A-Z\d]{1,34}(?: [A-Z\d]{1,34}(?![\w-]|\.\d)){0,15}/y;
-/** Digits in groups as people write them: some of the same separator, or all in one. */
-const NUMBER = /(\d+)(?:([ -])\d{2,7}(?:\2\d{2,7}){0,8})?/y;
+const GROUP = /(\d+)([ -]?)/y;
 
 /** @param {string} text @param {number} start @param {number} end whether the number goes on */
 const touches = (text, start, end) =>
@@ -33,27 +32,34 @@ export const isCard = (digits) =>
  * @returns {Span}
  */
 export function numberSpan(text, start) {
-  NUMBER.lastIndex = start;
-  const [all, first, separator] = /** @type {RegExpExecArray} */ (NUMBER.exec(text));
-  // Behind a dash it is inside a UUID.
-  const isInside = separator + text[start - 1] === "--";
-  for (let length = all.length; length > 0; length = all.lastIndexOf(separator, length - 1)) {
-    const found = all.slice(0, length);
-    if (
-      (/^\d{3}-\d\d-\d{4}$/.test(found) || (!isInside && isCard(found.replace(/\D/g, "")))) &&
-      !touches(text, start, start + length)
-    )
-      return [start, start + length];
+  let digits = "";
+  let first = "";
+  let next = start;
+  let stop = start;
+  let match;
+  for (GROUP.lastIndex = start; (match = GROUP.exec(text));) {
+    const [, group, separator] = match;
+    const end = match.index + group.length;
+    const isOne = !digits && group.length > 12;
+    digits += group;
+    if (!first) [first, next] = [separator, end];
+    if (group.length < 2 || (group.length > 7 && !isOne) || digits.length > 19) break;
+    // Behind a dash it is inside a UUID.
+    const isInside = first + text[start - 1] === "--";
+    const isFound =
+      /^\d{3}-\d\d-\d{4}$/.test(text.slice(start, end)) || (!isInside && isCard(digits));
+    if (isFound && !touches(text, start, end)) stop = end;
+    if (isOne || !separator || separator !== first) break;
   }
-  return [start + first.length, start + first.length];
+  return stop > start ? [start, stop] : [next, next];
 }
 
 /**
- * Return the bank account that begins at `start`, with the digits that follow: ISO 13616 knows it
- * by its check digits, and by those alone its end is not certain.
+ * Return the bank account that begins at `start`. ISO 13616 knows it by its check digits: a longer
+ * one than it is may have right ones by chance, but no part of it is left.
  *
  * @param {string} text @param {number} start
- * @returns {Span | undefined}
+ * @returns {Span | 0}
  */
 export function accountSpan(text, start) {
   ACCOUNT.lastIndex = start;
@@ -61,6 +67,7 @@ export function accountSpan(text, start) {
   let length = 0;
   let head = 0;
   let rest = 0;
+  let end = 0;
   for (let index = 0; index < all.length && length < 34; index++) {
     const digits = parseInt(all[index], 36);
     if (!(digits >= 0)) continue; // a blank
@@ -69,6 +76,7 @@ export function accountSpan(text, start) {
     else rest = (rest * factor + digits) % 97;
     // Its beginning, two letters and two digits, stands behind the rest.
     if (length > 14 && (rest * 1e6 + head) % 97 === 1 && !touches(text, start, start + index + 1))
-      return [start, start + all.length];
+      end = start + index + 1;
   }
+  return end && [start, end];
 }

@@ -11,7 +11,7 @@ const MAX_PASSES = 8;
  * What judges a find of each of the patterns, in their order: is it really a token, and which part
  * of it is the secret?
  *
- * @type {((text: string, start: number, end: number) => Span | undefined | null | false)[]}
+ * @type {((text: string, start: number, end: number) => Span | undefined | null | false | 0)[]}
  */
 const CHECKS = [
   // A signed or encrypted token has two dots or more between parts that are not empty. What only
@@ -22,20 +22,20 @@ const CHECKS = [
       end,
     ],
 
+  // A whole private key, or what there is of it.
+  (_, start, end) => [start, end],
+
   // Not prose such as `bearer of news` and `basic plan`; but user and password in base64.
   (text, start, end) => {
     const [value] = /** @type {RegExpExecArray} */ (/\S+$/.exec(text.slice(start, end)));
-    let isSecret = /.{16}|\d/.test(value);
+    let isSecret = /.{16}|[\d_-]/.test(value);
     try {
-      isSecret ||= atob(value.replace(/-/g, "+").replace(/_/g, "/")).includes(":");
+      isSecret ||= atob(value).includes(":");
     } catch {
       // no base64
     }
     return isSecret && [end - value.length, end];
   },
-
-  // The whole block; one that was cut off counts to the end of the text.
-  (_, start, end) => [start, end],
 
   // The password of `scheme://user:password@host`, or a user that looks like a token itself.
   (text, start, end) => {

@@ -276,13 +276,10 @@ test("patterns may be texts, one alone, with flags of any kind", async () => {
 });
 
 test("what the page's policy blocks is logged where it is asked for, but for our own requests", async () => {
-  const { world, tick, events } = start({ capture: { csp: true } });
+  const { fire, tick, events } = start({ capture: { csp: true } });
   for (const blockedURI of ["https://u:pw@ads.example/x?token=abc", "inline", OPTIONS.endpoint]) {
-    const event = Object.assign(new Event("securitypolicyviolation"), {
-      effectiveDirective: "img-src",
-      blockedURI,
-    });
-    world.document.dispatchEvent(event);
+    const event = { effectiveDirective: "img-src", blockedURI };
+    fire("securitypolicyviolation", event);
   }
   await tick(5000);
   assert.deepEqual(
