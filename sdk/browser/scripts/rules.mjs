@@ -18,9 +18,9 @@ const short = (pattern) =>
 
 const literal = (pattern, flags) => String(new RegExp(short(pattern), flags));
 
-/** All kinds of private keys, by the word that they have in common. */
+/** All kinds of private keys, by the words that they have in common, to the end of the block. */
 const privateKey = (pattern) =>
-  pattern.replace(/\(\?:((?:[A-Z ]*PRIVATE\|?)+)\)/, "[A-Z ]*PRIVATE");
+  `${pattern.replace(/\(\?:((?:[A-Z ]*PRIVATE\|?)+)\) KEY.*/, "[A-Z ]*PRIVATE KEY")}[^]*?(?:-----END[^]{2,}?-----|$)`;
 
 /** `(?:api|ssh)_key|pass_(?:word|wd)`: words that share an end or a beginning. */
 function grouped(words) {
@@ -50,8 +50,8 @@ const COMMON = new Set(
   (
     "type types name names status state endpoint version enabled required " +
     "valid invalid expired missing error errors js ts " +
-    "count counts length in at on usage limit limits max min total age expires expiry expiration ttl " +
-    "changed updated created set has is needs"
+    "count counts length in at on limit limits max min total expires expiry expiration ttl " +
+    "changed set has is used remaining consent"
   ).split(" "),
 );
 
@@ -82,10 +82,17 @@ function folds({ drop, dash, space, compat }) {
   };
   const among = (spans) =>
     `[${spans.map((span) => [...new Set(span)].map(escape).join("-")).join("")}]`;
-  // All blanks that are no ASCII: those of them that the file does not know normalise to themselves.
-  const isBlank = (span) => span.every((code) => /\p{Zs}/u.test(String.fromCodePoint(`0x${code}`)));
-  if (!space.every(isBlank)) throw new Error("rules.json folds a blank that is none");
-  return `(${among(drop)})|(${among(dash)})|[\\p{Zs}${among(compat).slice(1)}`.replace(
+  // All blanks, and all that nobody sees: those blanks that the file does not know normalise to
+  // themselves.
+  const areAll = (spans, property) =>
+    spans.every(([first, last]) => {
+      for (let code = parseInt(first, 16); code <= parseInt(last, 16); code++)
+        if (!property.test(String.fromCodePoint(code))) return false;
+      return true;
+    });
+  if (!areAll(space, /\p{Zs}/u)) throw new Error("rules.json folds a blank that is none");
+  if (!areAll(drop, /\p{DI}/u)) throw new Error("rules.json drops what can be seen");
+  return `(\\p{DI})|(${among(dash)})|[\\p{Zs}${among(compat).slice(1)}`.replace(
     /\\[ux][^\\]+/g,
     (code) => code.toLowerCase(),
   );
@@ -98,8 +105,8 @@ export function compactRules() {
   const found = Object.fromEntries(rules.patterns.map((one) => [one.name, short(one.pattern)]));
   const patterns = [
     found.jwt,
+    privateKey(found.private_key),
     `${found.bearer}|${found.basic}`,
-    `${privateKey(found.private_key)}(?:[^]*?-----END[^]{2,}?-----|[^]*)`,
     found.url_credentials,
     found.digits.replace(",}", "}"), // the rest is looked at from there
     found.iban,
@@ -109,13 +116,17 @@ export function compactRules() {
     WORDS: JSON.stringify(grouped(names.words)),
     // What only adds a digit is found without it.
     SHORT_WORDS: JSON.stringify(names.short_words.filter((word) => !/\d/.test(word)).join("|")),
-    DESCRIBES: literal(`_(?:${plurals(names.descriptors)})$`, "i"),
-    COUNTS: literal(
-      `_(?:${plurals(names.scalar_descriptors)})$|^(?:${plurals(names.scalar_heads)})_|(?:^|_)tokens$`,
+    // The group: names whose values stay, whatever they are.
+    DESCRIBES: literal(
+      `_(?:(${plurals(names.descriptors)})|${plurals(names.scalar_descriptors)})$|^(?:${plurals(names.scalar_heads)})_|(?:^|_)tokens$`,
       "i",
     ),
-    PATTERNS: JSON.stringify(patterns.map((pattern) => `(${pattern})`).join("|")),
-    SSN: literal(`${found.ssn.replace(/(\\d\{3}.*)$/, "($1)")}(?![a-z\\d]|[.-]\\d)`, "iy"),
+    PATTERNS: literal(patterns.map((pattern) => `(${pattern})`).join("|"), ""),
+    // Behind any word, not only behind those two.
+    SSN: literal(
+      `${found.ssn.replace(/^.*?\)(.*?)(\\d\{3}.*)$/, "$1($2)")}(?![a-z\\d]|[.-]\\d)`,
+      "iy",
+    ),
     SEPARATOR: JSON.stringify(rules.separator),
     ASSIGNED: literal(rules.name_tail + sign(rules.sign), "iy"),
     CARDS: literal(cards(rules.cards), ""),

@@ -7,7 +7,7 @@ import { fieldsOf, readLog, readRequest } from "./record/contents.js";
 import { createDedupe } from "./record/dedupe.js";
 import { toText } from "./record/errors.js";
 import { createEvents } from "./record/events.js";
-import { createPlain } from "./record/plain.js";
+import { DEPTH, createPlain } from "./record/plain.js";
 import { createRateGuard } from "./record/rate.js";
 import { createStats } from "./stats.js";
 import { createBatcher } from "./transport/batcher.js";
@@ -27,8 +27,7 @@ import { createOutbox } from "./transport/outbox.js";
  */
 export function createClient(options, world, onClose) {
   const settings = readOptions(options);
-  const { endpoint, sampleRate, onError } = settings;
-  let isOpen = !!(world.document && endpoint); // on a server that renders the page nothing happens
+  let isOpen = !!(world.document && settings.endpoint); // on a server that renders the page nothing happens
   let isPaused = false;
   let leaving = 0; // 1 while the page hides, 2 once what it had is on its way
   /** @type {string | undefined} */
@@ -40,7 +39,7 @@ export function createClient(options, world, onClose) {
   const { fetch } = world; // the page's own: what others make of it later is not for us
   const { inside, isInside } = createGuard();
   const stats = createStats();
-  const { counts, drops } = stats;
+  const { counts } = stats;
   const session = createSession(world);
   const isRoom = createRateGuard(world);
   const { make, summary, warm, write } = createEvents(settings, stats);
@@ -51,7 +50,7 @@ export function createClient(options, world, onClose) {
     stats,
     async (input, init) =>
       /** @type {Response} */ (await inside(() => fetch.call(world, input, init))),
-    (reason, status, events) => inside(() => onError?.({ reason, status, events })),
+    (reason, status, events) => inside(() => settings.onError?.({ reason, status, events })),
   );
   const batcher = createBatcher(world, settings, stats, {
     save: outbox.save,
@@ -80,13 +79,13 @@ export function createClient(options, world, onClose) {
     /** Where it got lost. */
     const fate = inside(() => {
       if (isPaused) return "paused";
-      if (Math.random() >= sampleRate) {
+      if (Math.random() >= settings.sampleRate) {
         counts.sampled++;
         return "";
       }
       const plain = createPlain();
       const now = world.Date.now();
-      const [finish, mark] = read(plain);
+      const [content, mark] = read(plain);
       const key = mark && level + mark;
       const repeats = key && dedupe.repeat(key, now);
       if (repeats) {
@@ -95,7 +94,6 @@ export function createClient(options, world, onClose) {
         return "";
       }
       if (!isRoom(level >= ERROR)) return "rate_limited";
-      const content = finish();
       if (plain.isCut()) content.extra_data._truncated = true;
       const event = make(level, now, { ...content, user_id }, session());
       if (key) dedupe.begin(key, event);
@@ -124,33 +122,53 @@ export function createClient(options, world, onClose) {
   if (isOpen) {
     outbox.enter();
     world.requestIdleCallback?.(warm);
+    /** @param {string} type @param {(event: any) => void} act @param {any} [target] */
+    const on = (type, act, target = world) => {
+      target.addEventListener(type, act);
+      undo.push(() => target.removeEventListener(type, act));
+    };
     listen(
       world,
       settings.capture,
-      {
-        thrown: (error, type = "Error") => log(ERROR, error, null, {}, type),
-        printed: (level, [first, ...args]) => log(level, first, args.length ? { args } : null),
-        leave(isGone) {
-          leaving = 1;
-          cut();
-          outbox.hurry();
-          leaving = 2;
-          if (isGone) outbox.leave();
-          else world.setTimeout(() => (leaving = 0));
-        },
-        back(isKept) {
-          leaving = 0;
-          outbox.enter();
-          if (isKept) outbox.back();
-        },
-        online: outbox.retry,
-      },
+      on,
+      (error, type = "Error") => log(ERROR, error, null, {}, type),
+      (level, [first, ...args]) => log(level, first, args.length ? { args } : null),
+      // What the page's policy keeps from us would be one more for each attempt to tell of it.
+      (directive, address) =>
+        address.startsWith(settings.endpoint) || log(2, `CSP ${directive}: ${address}`, null),
       undo,
+    );
+    const leave = () => {
+      leaving = 1;
+      cut();
+      outbox.hurry();
+      leaving = 2;
+    };
+    // Not `unload` and `beforeunload`: they keep pages out of the back/forward cache, and users stay.
+    on("pagehide", () => {
+      leave();
+      outbox.leave();
+    });
+    on("pageshow", ({ persisted }) => {
+      leaving = 0;
+      outbox.enter();
+      if (persisted) outbox.back();
+    });
+    on("online", outbox.retry);
+    const { document } = world;
+    on(
+      "visibilitychange",
+      () => {
+        if (document.visibilityState !== "hidden") return;
+        leave();
+        world.setTimeout(() => (leaving = 0));
+      },
+      document,
     );
   }
 
   /** @param {unknown} value */
-  const plainOf = (value) => createPlain().plain(value);
+  const plainOf = (value) => createPlain(DEPTH + 1).plain(value);
 
   /** @param {Context} bound @returns {Log} */
   const logOf = (bound) => {
@@ -164,15 +182,13 @@ export function createClient(options, world, onClose) {
       error: write(3),
       fatal: write(4),
       captureException(error, options) {
-        const { level, fingerprint, ctx } = inside(() => ({ ...options })) || {};
-        const more = fingerprint && { fingerprint: plainOf(fingerprint) };
-        log(level ? levelOf(plainOf(level)) : ERROR, error, ctx, { ...bound, ...more }, "Error");
+        const { level, fingerprint, ctx } = fieldsOf(plainOf(options));
+        log(level ? levelOf(level) : ERROR, error, ctx, { ...bound, fingerprint }, "Error");
       },
       setUser(who) {
-        inside(() => {
-          const id = plainOf(/** @type {any} */ (who)?.id ?? who);
-          user_id = id == null ? id : toText(id).slice(0, 200);
-        });
+        const user = plainOf(who);
+        const id = user?.id ?? user;
+        user_id = id === null ? id : toText(id).slice(0, 200);
         return api;
       },
       setContext(key, value) {
@@ -188,11 +204,14 @@ export function createClient(options, world, onClose) {
       request: (method, url, status, ms) =>
         capture(0, readRequest(world.location, method, url, status, ms)),
       onClose: (end) => void undo.push(end),
-      flush: async (timeoutMs = 5e3) => (cut(), outbox.drain(timeoutMs)),
+      flush: async (timeoutMs) => (
+        cut(),
+        outbox.drain(typeof timeoutMs === "number" ? timeoutMs : 5e3)
+      ),
       async close(timeoutMs) {
         const isDone = isPaused || (await api.flush(timeoutMs));
         isOpen = false;
-        undo.forEach((one) => one());
+        undo.forEach(inside);
         cut();
         outbox.stop();
         onClose?.();
@@ -202,7 +221,7 @@ export function createClient(options, world, onClose) {
         ...counts,
         stored: outbox.waiting(true),
         queued: outbox.waiting(false) + batcher.waiting() + dedupe.pending(),
-        drops: { ...drops },
+        drops: { ...stats.drops },
       }),
       pause() {
         isPaused = true;

@@ -22,7 +22,9 @@ export const ERROR = 3;
 
 /** @param {unknown} level what is no level at all counts as `info` */
 export const levelOf = (level) =>
-  [1, 0, 3, 2, 4, 4][" dewfc".indexOf(`${toText(level)}`.charAt(0).toLowerCase())] ?? 1;
+  /** @type {Record<string, number>} */ ({ d: 0, w: 2, e: 3, f: 4, c: 4 })[
+    `${toText(level)}`.charAt(0).toLowerCase()
+  ] ?? 1;
 
 /**
  * Return the options with every number that is missing or makes no sense replaced by its default.
@@ -33,8 +35,8 @@ export const levelOf = (level) =>
 export function readOptions(options) {
   /** @type {any} */
   const settings = { ...options, .../** @type {any} */ (options?.offline) };
-  for (const [name, value] of Object.entries(NUMBERS))
-    if (!(settings[name] >= 0)) settings[name] = value;
+  for (const name in NUMBERS)
+    if (!(settings[name] >= 0)) settings[name] = /** @type {any} */ (NUMBERS)[name];
   settings.level = levelOf(settings.level);
   settings.maxAgeMs = Math.min(settings.maxAgeMs, OLDEST_MS);
   settings.project = encodeURIComponent(settings.app || String(settings.apiKey).split("_")[1]);

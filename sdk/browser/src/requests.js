@@ -116,15 +116,15 @@ function instrument(log, start) {
   let isOn = true; // where somebody wrapped ours it stays, and does nothing
   /** @type {(() => void)[]} */
   let patches = [];
-  try {
-    patches = start({ ...log, traceFor: (url) => (isOn ? log.traceFor(url) : undefined) });
-  } catch {
-    // there is no such thing here
-  }
   const undo = () => {
     isOn = false;
     patches.forEach((one) => one());
   };
-  log.onClose(undo);
+  try {
+    log.onClose(undo);
+    patches = start({ ...log, traceFor: (url) => (isOn ? log.traceFor(url) : undefined) });
+  } catch {
+    // there is no such thing here, or that is no log
+  }
   return undo;
 }

@@ -12,7 +12,7 @@
  *
  * @typedef {object} RedactOptions
  * @property {string[]} [keys] more names whose values are secret: `["employee number"]`
- * @property {RegExp[]} [patterns] all that they match is replaced
+ * @property {(RegExp | string)[]} [patterns] all that they match is replaced
  * @property {string} [replace] what stands where a secret was: `[REDACTED]`
  *
  * @typedef {object} Problem what `onError` is told
@@ -37,7 +37,8 @@
  * @property {{maxBytes?: number, maxAgeMs?: number, storage?: Storage} | false} [offline]
  * @property {string | RegExp | (string | RegExp)[]} [propagateTo] other origins that get the trace
  *   id, by the beginning of their address or by pattern
- * @property {{errors?: boolean, rejections?: boolean, console?: boolean}} [capture]
+ * @property {{errors?: boolean, rejections?: boolean, console?: boolean, csp?: boolean}} [capture]
+ *   console and violations of the page's content security policy only where it is asked for
  * @property {RedactOptions} [redact]
  * @property {(event: Event) => Event | null | void} [beforeSend] change an event, or drop it by `null`
  * @property {(problem: Problem) => void} [onError]
@@ -74,7 +75,7 @@
  *
  * @typedef {(message: unknown, context?: unknown) => void} Write
  *
- * @typedef {object} Log no call of it ever throws
+ * @typedef {object} Log no call of it ever throws or rejects
  * @property {Write} debug
  * @property {Write} info
  * @property {Write} warn

@@ -1,9 +1,10 @@
-import { describe, isError, markOf, toText } from "./errors.js";
+import { describe, isError, toText } from "./errors.js";
+import { encode } from "./plain.js";
 
 /** @typedef {import("../types.js").Event} Event */
 /** @typedef {import("../types.js").Context} Context */
 /** @typedef {import("./plain.js").Plain} Plain */
-/** @typedef {(plain: Plain) => [finish: () => Event, key?: string]} Read what makes the event, once it is known that it repeats no other by its key */
+/** @typedef {(plain: Plain) => [event: Event, key?: string]} Read what makes the event; it repeats another of the same key */
 
 const NUMBERS_AND_IDS = /\/(\d+|[\da-f-]{16,})(?=\/|$)/gi;
 
@@ -22,21 +23,18 @@ export const readLog = (request_path, message, context, more, type) => (safe) =>
   const isThrown = type || isError(message);
   const isCause = !isThrown && isError(context);
   const words = isThrown ? "" : textOf(toText(plain(message)));
-  const thrown = isThrown ? message : context;
   const extra_data = { ...more, ...fieldsOf(isCause ? null : plain(context)) };
-  const mark = isThrown || isCause ? markOf(thrown) : "";
-  return [
-    () =>
-      mark
-        ? {
-            kind: "exception",
-            request_path,
-            exception: describe(thrown, safe, type),
-            extra_data: words ? { ...extra_data, message: words } : extra_data,
-          }
-        : { kind: "log", request_path, message: words, extra_data },
-    [words, mark, request_path, toText(extra_data)].join("\n"),
-  ];
+  /** @type {Event} */
+  let event = { kind: "log", request_path, message: words, extra_data };
+  /** @type {unknown} */
+  let mark = words;
+  if (isThrown || isCause) {
+    const exception = describe(isThrown ? message : context, safe, type);
+    mark = [exception.type, exception.value, exception.stacktrace.slice(0, 3)];
+    if (words) extra_data.message = words;
+    event = { kind: "exception", request_path, exception, extra_data };
+  }
+  return [event, encode([mark, request_path, extra_data])];
 };
 
 /**
@@ -49,14 +47,14 @@ export const readLog = (request_path, message, context, more, type) => (safe) =>
 export const readRequest =
   ({ href }, method, url, status_code, ms) =>
   ({ textOf }) => [
-    () => ({
+    {
       kind: "request",
       request_method: textOf(method, 32).toUpperCase(),
       request_path: textOf(new URL(url, href).pathname.replace(NUMBERS_AND_IDS, "/{id}"), 1024),
       status_code,
       duration_ms: Math.max(0, Math.round(ms * 10) / 10),
       extra_data: {},
-    }),
+    },
   ];
 
 /** @param {any} value plain @returns {Context} */

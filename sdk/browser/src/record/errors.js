@@ -1,6 +1,4 @@
-import { createPlain, encode, get } from "./plain.js";
-
-/** @typedef {import("./plain.js").Plain} Plain */
+import { encode, get } from "./plain.js";
 
 const FRAMES = 50;
 const CAUSES = 5;
@@ -26,7 +24,9 @@ export function describe(thrown, { plain, textOf }, type = "Error") {
   const all = [];
   for (const one of chain) {
     if (all.length > CAUSES) break;
-    const [name, message, stack] = partsOf(one, plain);
+    const [name, message, stack] = ["name", "message", "stack"].map((field) =>
+      plain(get(one, field)),
+    );
     all.push({
       type: textOf(name || type, 256),
       value: message || stack ? textOf(message || "") : toText(plain(one)),
@@ -44,35 +44,19 @@ export function describe(thrown, { plain, textOf }, type = "Error") {
   return cause.length ? { ...first, cause } : first;
 }
 
-/** @param {unknown} thrown @param {Plain["plain"]} plain */
-const partsOf = (thrown, plain) =>
-  ["name", "message", "stack"].map((field) => plain(get(thrown, field)));
-
 /** @param {any} value plain @returns {string} */
 export const toText = (value) => (typeof value === "string" ? value : encode(value));
 
 /**
- * What tells one thrown thing from another: type, message and the three innermost frames.
- *
- * @param {unknown} thrown
- */
-export function markOf(thrown) {
-  const { plain, textOf } = createPlain();
-  const [name, message, stack] = partsOf(thrown, plain);
-  return encode([name, stack ? message : plain(thrown), readStack(stack, textOf, 3)]);
-}
-
-/**
  * @param {any} stack of Chromium (`at f (file:1:2)`), Firefox and Safari (`f@file:1:2`)
  * @param {(value: any, limit: number) => string} textOf
- * @param {number} [most]
  */
-export function readStack(stack, textOf, most = FRAMES) {
+export function readStack(stack, textOf) {
   const frames = [];
   for (const line of `${stack}`.split("\n")) {
     const [, name, file, row, column] =
       /^\s*(?:at )?(?:(.{0,256}?)(?: \(|@))?([^\s()@]{1,1024}):(\d+):(\d+)\)?$/.exec(line) || [];
-    if (file && frames.length < most)
+    if (file && frames.length < FRAMES)
       frames.push({ function: name || "?", file: textOf(file, 512), line: +row, column: +column });
   }
   return frames;

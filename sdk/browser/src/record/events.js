@@ -16,8 +16,9 @@ const HOOK_DEPTH = 14;
  * @param {import("../types.js").Settings} settings
  * @param {import("../stats.js").Stats} stats
  */
-export function createEvents({ redact, beforeSend }, { counts }) {
-  const redacted = createRedaction(redact, () => counts.redacted++);
+export function createEvents(settings, { counts }) {
+  const redacted = createRedaction(settings.redact, () => counts.redacted++);
+  const { beforeSend } = settings;
   let seq = 0;
 
   /** @param {number} now @param {Event} event @returns {Event} */
@@ -30,7 +31,7 @@ export function createEvents({ redact, beforeSend }, { counts }) {
 
   return {
     /** Let the browser compile the patterns, which takes milliseconds: it does so by their second use. */
-    warm: () => redacted({ a: "a b", b: "a b" }),
+    warm: () => redacted(["a b", "a b"]),
 
     /**
      * Return the event, or nothing where the page's hook drops it.

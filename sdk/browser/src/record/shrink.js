@@ -8,7 +8,7 @@ const FRAMES = 10;
  */
 export function shrink(event) {
   const { extra_data, message, exception } = event;
-  event.extra_data = { seq: extra_data && extra_data.seq, _truncated: true };
+  event.extra_data = { seq: extra_data?.seq, _truncated: true };
   if (message) event.message = message.slice(0, LENGTH);
   if (exception) {
     const { type, value, stacktrace } = exception;

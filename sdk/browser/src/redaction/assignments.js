@@ -13,6 +13,8 @@ const COOKIES = /[^\t-\r\x1c- ;"'`]+(?:; ?[^\t-\r\x1c- ;"'`]+)*/y;
 const SCHEME =
   /(?:digest|signature|oauth|hawk|aws4-)[^\r\n]*|(?:bearer|basic|token|apikey|negotiate|bot|key)[ \t]+(?=[^\t-\r\x1c- ])/iy;
 const QUOTE = /[bruf]{0,2}(\\*)(["'`])/iy;
+/** `Token::Type`, `secret://`, a comparison. */
+const CODE = /[:=]|\/\//y;
 const SCALAR = /^(?:\d{4}-\d\d-\d\dT[\d:.Z+-]{0,24}|-?\d[\d.]{0,24})$/;
 const ABSENT = /^(?:[^a-z\d\x80-\uffff]*|null|none|undefined|nan)$/i;
 
@@ -70,7 +72,7 @@ function valueSpan(text, start, name) {
     while (end < text.length && !text.startsWith(close, end)) end += text[end] === "\\" ? 2 : 1;
     return [start, Math.min(end, text.length)];
   }
-  if (/^(?:[:=]|\/\/)/.test(text.slice(start, start + 2))) return; // Token::Type, secret://, a comparison
+  if (matchEnd(CODE, text, start)) return;
   // A header's value has parts. Behind another sign than a colon it is no header.
   const header = text.slice(start - 3, start).includes(":") ? name : "";
   const head = /cookie/i.test(header)
@@ -90,18 +92,18 @@ function valueSpan(text, start, name) {
  */
 export function createAssignments(verdictOf) {
   return (text, start, wordEnd) => {
-    let begin = start;
-    while (start - begin < LONGEST_PREFIX && /[\w.\-[\]]/.test(text[begin - 1] || " ")) begin--;
-    const tagEnd = text[begin - 1] === "<" && matchEnd(TAG, text, wordEnd);
+    // The whole name: `user[new_password]`, not only `password`.
+    const [, opens, before] = /** @type {RegExpExecArray} */ (
+      /(<?)([\w.\-[\]]*)$/.exec(text.substring(start - LONGEST_PREFIX, start))
+    );
+    const name = before + /^[\w.\-[\]]*/.exec(text.slice(start));
+    const tagEnd = opens && matchEnd(TAG, text, wordEnd);
     const value =
       matchEnd(ASSIGNED, text, wordEnd) ||
       tagEnd ||
-      (text.startsWith("--", begin) && matchEnd(FLAG, text, wordEnd));
-    if (!value) return;
-    // The whole name: `user[new_password]`, not only `password`.
-    const [name] = /** @type {RegExpExecArray} */ (/^[\w.\-[\]]*/.exec(text.slice(begin)));
-    const verdict = verdictOf(name.replace(/^[.-]+|[.-]+$/g, ""));
-    if (verdict === KEEP) return;
+      (name.startsWith("--") && matchEnd(FLAG, text, wordEnd));
+    const verdict = value ? verdictOf(name) : KEEP;
+    if (!value || !verdict) return;
     /** @type {Span | undefined} */
     const span =
       value === tagEnd ? [value, text.indexOf("<", value)] : valueSpan(text, value, name);

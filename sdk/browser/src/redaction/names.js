@@ -1,5 +1,5 @@
 import { fold } from "./fold.js";
-import { COUNTS, DESCRIBES, SEPARATOR, SHORT_WORDS, WORDS } from "./rules.js";
+import { DESCRIBES, SEPARATOR, SHORT_WORDS, WORDS } from "./rules.js";
 
 /** What becomes of the value under a name. */
 export const KEEP = 0;
@@ -11,36 +11,31 @@ const CACHE_COUNT = 2048;
 
 /** @typedef {(name: string) => number} NameTest */
 
-/** @param {string} name @returns {string[]} */
-const piecesOf = (name) => name.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+/g) || [];
+/** @param {string} name `employee number`, `employeeNumber` */
+const snakeOf = (name) => (name.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+/g) || []).join("_");
 
 /**
- * Return the pattern of some long words and the caller's.
+ * Return the pattern of the short words and the caller's.
  *
- * @param {string} words
- * @param {string[]} names `employee number`, `employeeNumber`
+ * @param {string[]} names
  */
-export const wordPattern = (words, names) =>
-  [words, ...names.map((name) => piecesOf(name).join("_"))].join("|");
-
-/** @param {string} pattern of lower-case words, to be matched in any case by a regular expression that minds it */
-const anyCase = (pattern) =>
-  pattern
-    .replace(/[a-z]/gi, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`)
-    .replace(/_/g, SEPARATOR);
+export const shortWords = (names) => [SHORT_WORDS, ...names.map(snakeOf)].join("|");
 
 /**
  * Return the test that says whether a name, in any casing and spelling, announces a secret.
  *
- * @param {string[]} names
+ * @param {string} words short ones
  * @returns {NameTest}
  */
-export function createNameTest(names) {
+export function createNameTest(words) {
   // A long word counts wherever it stands, but for `secretary` and `tokenizer`. Before a short one
-  // no letter stands, or the case changes; behind it, and behind the caller's, no lower-case letter.
-  const short = `(?:^|[^A-Za-z]|[a-z](?=[A-Z]))(?:${anyCase(SHORT_WORDS)})`;
-  const words = RegExp(
-    `(?:${anyCase(WORDS)})(?!i[sz]|ar)|(?:${anyCase(wordPattern("~", names)).replace("~", short)})s?(?![a-z])`,
+  // no letter stands, or the case changes; behind it no lower-case letter. All that minds the case,
+  // so the words themselves are spelled in both.
+  const pattern = RegExp(
+    `(?:${WORDS})(?!is|iz|ar)|~(?:${words})s?`
+      .replace(/[a-z]/gi, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`)
+      .replace(/_/g, SEPARATOR)
+      .replace("~", "(?:^|[^A-Za-z]|[a-z](?=[A-Z]))") + "(?![a-z])",
   );
   /** @type {Map<string, number>} */
   const cache = new Map();
@@ -48,9 +43,9 @@ export function createNameTest(names) {
   /** @type {NameTest} */
   const judge = (name) => {
     const folded = fold(name);
-    if (!words.test(folded)) return KEEP;
-    const pieces = piecesOf(folded.slice(-512)).join("_");
-    return DESCRIBES.test(pieces) ? KEEP : COUNTS.test(pieces) ? MASK_TEXT : MASK;
+    if (!pattern.test(folded)) return KEEP;
+    const tells = DESCRIBES.exec(snakeOf(folded.slice(-512)));
+    return !tells ? MASK : tells[1] ? KEEP : MASK_TEXT;
   };
 
   return (name) => {

@@ -6,9 +6,10 @@ const ACCOUNT = /[A-Z\d]{1,34}(?: [A-Z\d]{1,34}(?![\w-]|\.\d)){0,15}/y;
 const GROUP = /(\d+)([ -]?)/y;
 
 /** @param {string} text @param {number} start @param {number} end whether the number goes on */
-export const touches = (text, start, end) =>
-  /(?:\d[.-]|[a-z\d])$/i.test(text.slice(Math.max(0, start - 2), start)) ||
-  /^(?:[.-]\d|[a-z\d])/i.test(text.slice(end, end + 2));
+const touches = (text, start, end) =>
+  /(?:\d[.-]|[a-z\d])\0|\0(?:[.-]\d|[a-z\d])/i.test(
+    `${text.substring(start - 2, start)}\0${text.slice(end, end + 2)}`,
+  );
 
 /**
  * Whether digits are a card number: a known beginning, its length, the check digit (Luhn).
@@ -54,11 +55,11 @@ export function numberSpan(text, start) {
 }
 
 /**
- * Return the bank account that begins at `start`, with the digits that follow: ISO 13616 knows it
- * by its check digits, and by those alone its end is not certain.
+ * Return the bank account that begins at `start`. ISO 13616 knows it by its check digits: a longer
+ * one than it is may have right ones by chance, but no part of it is left.
  *
  * @param {string} text @param {number} start
- * @returns {Span | undefined}
+ * @returns {Span | 0}
  */
 export function accountSpan(text, start) {
   ACCOUNT.lastIndex = start;
@@ -66,6 +67,7 @@ export function accountSpan(text, start) {
   let length = 0;
   let head = 0;
   let rest = 0;
+  let end = 0;
   for (let index = 0; index < all.length && length < 34; index++) {
     const digits = parseInt(all[index], 36);
     if (!(digits >= 0)) continue; // a blank
@@ -74,6 +76,7 @@ export function accountSpan(text, start) {
     else rest = (rest * factor + digits) % 97;
     // Its beginning, two letters and two digits, stands behind the rest.
     if (length > 14 && (rest * 1e6 + head) % 97 === 1 && !touches(text, start, start + index + 1))
-      return [start, start + all.length];
+      end = start + index + 1;
   }
+  return end && [start, end];
 }

@@ -1,8 +1,7 @@
 import { createAssignments } from "./assignments.js";
 import { fold } from "./fold.js";
-import { wordPattern } from "./names.js";
 import { accountSpan, numberSpan } from "./numbers.js";
-import { PATTERNS, SEPARATOR, SHORT_WORDS, SSN, WORDS } from "./rules.js";
+import { PATTERNS, SEPARATOR, SSN, WORDS } from "./rules.js";
 
 /** @typedef {import("./numbers.js").Span} Span */
 
@@ -12,7 +11,7 @@ const MAX_PASSES = 8;
  * What judges a find of each of the patterns, in their order: is it really a token, and which part
  * of it is the secret?
  *
- * @type {((text: string, start: number, end: number) => Span | undefined | null | false)[]}
+ * @type {((text: string, start: number, end: number) => Span | undefined | null | false | 0)[]}
  */
 const CHECKS = [
   // A signed or encrypted token has two dots or more between parts that are not empty. What only
@@ -23,20 +22,20 @@ const CHECKS = [
       end,
     ],
 
+  // A whole private key, or what there is of it.
+  (_, start, end) => [start, end],
+
   // Not prose such as `bearer of news` and `basic plan`; but user and password in base64.
   (text, start, end) => {
     const [value] = /** @type {RegExpExecArray} */ (/\S+$/.exec(text.slice(start, end)));
-    let isSecret = /.{16}|\d/.test(value);
+    let isSecret = /.{16}|[\d_-]/.test(value);
     try {
-      isSecret ||= atob(value.replace(/-/g, "+").replace(/_/g, "/")).includes(":");
+      isSecret ||= atob(value).includes(":");
     } catch {
       // no base64
     }
     return isSecret && [end - value.length, end];
   },
-
-  // The whole block; one that was cut off counts to the end of the text.
-  (_, start, end) => [start, end],
 
   // The password of `scheme://user:password@host`, or a user that looks like a token itself.
   (text, start, end) => {
@@ -55,27 +54,29 @@ const CHECKS = [
  * One search finds where a rule may begin, then that rule is asked.
  *
  * @param {import("./names.js").NameTest} verdictOf
- * @param {string[]} names
+ * @param {string} words short ones
  * @param {string} mark
  * @param {() => string} hide counts a hit, returns the mark
  * @returns {(text: string) => string}
  */
-export function createTexts(verdictOf, names, mark, hide) {
+export function createTexts(verdictOf, words, mark, hide) {
   const assigned = createAssignments(verdictOf);
   /** @type {typeof CHECKS} */
   const checks = [
     (text, start, end) => {
       const span = assigned(text, start, end);
       if (span) return span;
-      // Nine digits after a word that says what they are; blanks and dashes between them are fine.
-      SSN.lastIndex = start;
+      // Nine digits after such a word; blanks and dashes between them are fine.
+      SSN.lastIndex = end;
       const found = SSN.exec(text);
       return found && [SSN.lastIndex - found[1].length, SSN.lastIndex];
     },
     ...CHECKS,
   ];
-  const words = wordPattern(`${WORDS}|${SHORT_WORDS}`, names).replace(/_/g, SEPARATOR);
-  const search = RegExp(`(${words})|${PATTERNS}`, "gi");
+  const search = RegExp(
+    `(${`${WORDS}|${words}`.replace(/_/g, SEPARATOR)})|${PATTERNS.source}`,
+    "gi",
+  );
 
   /** @param {string} given */
   const pass = (given) => {

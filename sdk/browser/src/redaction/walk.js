@@ -1,6 +1,6 @@
 import { encode } from "../record/plain.js";
 import { isScalar } from "./assignments.js";
-import { MASK_TEXT, createNameTest } from "./names.js";
+import { MASK_TEXT, createNameTest, shortWords } from "./names.js";
 import { isCard } from "./numbers.js";
 import { MARK } from "./rules.js";
 import { createTexts } from "./texts.js";
@@ -28,15 +28,19 @@ export function createRedaction(options, onHit = () => {}) {
     onHit();
     return mark;
   };
-  const verdictOf = createNameTest(keys);
-  const builtIn = createTexts(verdictOf, keys, mark, hide);
+  const own = /** @type {(string | RegExp)[]} */ ([])
+    .concat(patterns)
+    .map((one) =>
+      RegExp(one, `${/** @type {any} */ (one).flags || ""}g`.replace(/[gy](?=.*g)/g, "")),
+    );
+  const words = shortWords(keys);
+  const verdictOf = createNameTest(words);
+  const builtIn = createTexts(verdictOf, words, mark, hide);
 
   /** @param {string} text */
   const redactText = (text) => {
-    if (!patterns.length && /^[a-z_]*$/i.test(text)) return text; // most keys
-    for (const { source, flags } of patterns)
-      text = text.replace(RegExp(source, flags.replace(/[gy]/g, "") + "g"), hide);
-    return builtIn(text);
+    for (const one of own) text = text.replace(one, hide);
+    return /[^a-z_]/i.test(text) ? builtIn(text) : text; // most keys
   };
 
   /** @param {any} value @param {number} levels of JSON in texts @param {number} [verdict] @returns {any} */

@@ -1,5 +1,5 @@
 import { uuid7 } from "../record/ids.js";
-import { encode } from "../record/plain.js";
+import { createPlain, encode } from "../record/plain.js";
 
 /** @typedef {import("../types.js").Batch} Batch */
 
@@ -33,7 +33,7 @@ export function seal(batch, head, events) {
  * @param {(batch: Batch) => void} outbox.add
  * @param {(batch: Batch) => void} outbox.save
  */
-export function createBatcher(world, { batchSize, flushMs, release, env }, stats, outbox) {
+export function createBatcher(world, settings, stats, outbox) {
   /** @type {Batch | undefined} */
   let open;
   /** @type {string[]} */
@@ -42,9 +42,13 @@ export function createBatcher(world, { batchSize, flushMs, release, env }, stats
   /** @type {ReturnType<typeof setTimeout>} */
   let timer;
 
+  const head = createPlain().plain({
+    release: settings.release,
+    environment: settings.env,
+    sdk: SDK,
+  });
   /** @param {Batch} batch */
-  const close = (batch) =>
-    seal(batch, { release, environment: env, sdk: SDK, client_report: batch.report }, events);
+  const close = (batch) => seal(batch, { ...head, client_report: batch.report }, events);
 
   const cut = () => {
     world.clearTimeout(timer);
@@ -70,12 +74,12 @@ export function createBatcher(world, { batchSize, flushMs, release, env }, stats
         // Never twice the same, so that batches keep their order in storage.
         last = Math.max(world.Date.now(), last + 1);
         open = { id: uuid7(last), ts: last, severe: 0, amount: 0, body: "", bytes: 0 };
-        timer = world.setTimeout(cut, flushMs);
+        timer = world.setTimeout(cut, settings.flushMs);
       }
       open.amount = events.push(event);
       open.bytes += size;
       if (severe) open.severe = 1;
-      if (open.amount >= batchSize) cut();
+      if (open.amount >= settings.batchSize) cut();
       // An error is what the page may die of: it is in storage before anything else happens.
       else if (severe) outbox.save(close(open));
     },

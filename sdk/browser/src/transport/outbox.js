@@ -34,14 +34,13 @@ export function createOutbox(world, settings, stats, fetch, tell) {
   let resumeAt = 0;
   let isTold = false; // to wait: by Retry-After, or by a refusal
   let isRefused = false;
-  let isOffline = false;
   let isHeld = false;
   let isAdopting = false;
   /** @type {Batch[]} came since the last look at them */
   let fresh = [];
   let failures = 0;
   let silences = 0;
-  let probes = 0;
+  let probes = 0; // since there seems to be no connection
   /** @type {ReturnType<typeof setTimeout>} */
   let timer;
 
@@ -112,24 +111,26 @@ export function createOutbox(world, settings, stats, fetch, tell) {
   /** @param {Batch} batch @param {import("./post.js").Answer} answer */
   const settle = (batch, { status, waitMs = 0, rejected = 0 }) => {
     const { amount, foreign } = batch;
-    const isTransient = !status || status > 499 || [408, 425, 429].includes(status);
+    /** @param {RegExp} codes */
+    const isOneOf = (codes) => codes.test(`${status}`);
+    const isTransient = isOneOf(/^(0|408|425|429|5..)$/);
     failures = isTransient ? failures + 1 : 0;
     silences = status ? 0 : silences + 1;
-    if (status > 199 && status < 300) {
+    if (isOneOf(/^2/)) {
       forget(batch);
       counts[foreign ? "recovered" : "sent"] += amount - rejected;
       drop("rejected", rejected, foreign);
-      isOffline = isRefused = false;
+      isRefused = false;
       resumeAt = probes = 0;
     } else if (isTransient) {
       counts.retried++;
-      isOffline = isOffline || failures > settings.maxRetries || silences > 2;
-      const backoff = isOffline
-        ? PROBE_MS * Math.min(10, 2 ** probes++)
-        : Math.random() * Math.min(PROBE_MS, 1000 * 2 ** (failures - 1));
+      const backoff =
+        probes || failures > settings.maxRetries || silences > 2
+          ? PROBE_MS * Math.min(10, 2 ** probes++)
+          : Math.random() * Math.min(PROBE_MS, 1000 * 2 ** (failures - 1));
       rest(waitMs || backoff, waitMs);
     } else if (status === 413) split(batch);
-    else if ([400, 415, 422].includes(status)) {
+    else if (isOneOf(/400|415|422/)) {
       forget(batch, "refused");
       tell("refused", status, amount);
     } else {
@@ -209,7 +210,7 @@ export function createOutbox(world, settings, stats, fetch, tell) {
       if (isHeld || (isTold && resumeAt > world.performance.now())) return;
       for (const batch of items) {
         const { key, busy, foreign, flown, bytes, body } = batch;
-        if (busy || foreign || flown || (isOffline && key)) continue;
+        if (busy || foreign || flown || (probes && key)) continue;
         if (door.fits(bytes)) attempt(batch, true);
         else if (!key || settings.keepalive === false) {
           // Nobody will say whether it arrived: if the page stays it is sent again, the same bytes.

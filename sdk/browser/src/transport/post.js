@@ -18,16 +18,19 @@ const GZIP_FROM_BYTES = 1024;
  * @param {import("../types.js").Settings} settings
  * @param {typeof fetch} fetch the page's own, without our instrumentation
  */
-export function createPost(world, { endpoint, apiKey, keepalive, gzip }, fetch) {
+export function createPost(world, settings, fetch) {
   let flying = 0;
 
   // Key and time of sending stand in the address: with headers of ours another origin would be
   // asked for its permission first, and on the way out there is no time for that.
   const address = () =>
-    `${endpoint}${/\?/.test(endpoint) ? "&" : "?"}key=${encodeURIComponent(apiKey)}&sent_at=${world.Date.now()}`;
+    settings.endpoint.replace(
+      /[?]|$/,
+      `?key=${encodeURIComponent(settings.apiKey)}&sent_at=${world.Date.now()}&`,
+    );
 
   /** Whether a body still goes out when the page ends. @param {number} bytes */
-  const fits = (bytes) => keepalive !== false && flying + bytes <= KEEPALIVE_BYTES;
+  const fits = (bytes) => settings.keepalive !== false && flying + bytes <= KEEPALIVE_BYTES;
 
   return {
     fits,
@@ -54,7 +57,7 @@ export function createPost(world, { endpoint, apiKey, keepalive, gzip }, fetch) 
         /** @type {string | Blob} */
         let content = body;
         // Never on the way out: compressing takes time that a page which ends does not have.
-        if (gzip && !leaving && bytes > GZIP_FROM_BYTES && world.CompressionStream) {
+        if (settings.gzip && !leaving && bytes > GZIP_FROM_BYTES && world.CompressionStream) {
           const stream = new Blob([body]).stream().pipeThrough(new world.CompressionStream("gzip"));
           content = await new Response(stream).blob();
           sent["Content-Encoding"] = "gzip";
@@ -77,11 +80,7 @@ export function createPost(world, { endpoint, apiKey, keepalive, gzip }, fetch) 
         }
         const wait = headers.get("Retry-After") || "";
         // Date.parse finds a date in nearly anything that ends with a number.
-        const ms = /^\d+$/.test(wait)
-          ? +wait * 1000
-          : /^\w+, /.test(wait)
-            ? Date.parse(wait) - world.Date.now()
-            : 0;
+        const ms = +wait * 1000 || (/^\w+, /.test(wait) ? Date.parse(wait) - world.Date.now() : 0);
         return { status, rejected, waitMs: Math.max(0, Math.min(ms, LONGEST_WAIT_MS)) };
       } catch {
         return { status: 0 };

@@ -175,31 +175,32 @@ test("init twice gives the first log; on a server it does nothing", () => {
   assert.equal(init(undefined).stats().captured, 0);
 });
 
+const { proxy: revoked, revoke } = Proxy.revocable({}, {});
+revoke();
+const hostile = [
+  undefined,
+  null,
+  revoked,
+  Symbol("s"),
+  10n,
+  NaN,
+  () => {},
+  {
+    get boom() {
+      throw new Error("getter");
+    },
+  },
+  {
+    toString() {
+      throw new Error("toString");
+    },
+  },
+  Object.create(null),
+  new Date(NaN),
+  [revoked, [[[[[[[[]]]]]]]]],
+];
+
 test("no call ever throws, whatever it is given", async () => {
-  const { proxy: revoked, revoke } = Proxy.revocable({}, {});
-  revoke();
-  const hostile = [
-    undefined,
-    null,
-    revoked,
-    Symbol("s"),
-    10n,
-    NaN,
-    () => {},
-    {
-      get boom() {
-        throw new Error("getter");
-      },
-    },
-    {
-      toString() {
-        throw new Error("toString");
-      },
-    },
-    Object.create(null),
-    new Date(NaN),
-    [revoked, [[[[[[[[]]]]]]]]],
-  ];
   const { log, tick } = start({
     beforeSend() {
       throw new Error("hook");
@@ -224,4 +225,68 @@ test("no call ever throws, whatever it is given", async () => {
   await tick(60_000);
   assert.ok(isBalanced(log));
   assert.equal(log.stats().drops.internal, undefined);
+  for (const one of hostile) {
+    log.onClose(one);
+    for (const end of ["flush", "close"])
+      await Promise.all([assert.doesNotReject(log[end](one)), tick(60_000)]);
+  }
+});
+
+test("init never throws: what cannot be meant is told of, and the log takes nothing", async () => {
+  const { world } = createWorld();
+  const told = [];
+  const own = Object.getOwnPropertyDescriptor(globalThis, "console");
+  const names = [...Object.keys(OPTIONS), "level", "batchSize", "offline", "propagateTo"];
+  names.push("capture", "redact", "beforeSend", "onError", "env", "release");
+  globalThis.document = world.document;
+  globalThis.addEventListener = world.addEventListener;
+  globalThis.console = { error: (...all) => told.push(all) };
+  try {
+    for (const one of [
+      ...hostile,
+      [],
+      5,
+      "x",
+      [5],
+      { keys: "x" },
+      { keys: [5] },
+      { patterns: ["("] },
+    ])
+      for (const options of [one, ...names.map((name) => ({ ...OPTIONS, [name]: one }))]) {
+        const log = init(options);
+        log.info("x");
+        await log.close(0);
+        assert.ok(isBalanced(log));
+      }
+  } finally {
+    Object.defineProperty(globalThis, "console", own);
+    delete globalThis.document;
+    delete globalThis.addEventListener;
+  }
+  assert.ok(told.length > 0 && told.every(([name]) => name === "headwater"));
+});
+
+test("patterns may be texts, one alone, with flags of any kind", async () => {
+  for (const patterns of [["emp-[0-9]+"], "emp-[0-9]+", /EMP-\d+/i, [/emp-[0-9]+/gy, "other"]]) {
+    const { log, tick, events } = start({ redact: { patterns } });
+    log.info("emp-17 met emp-18");
+    await tick(5000);
+    assert.equal(events()[0].message, "[REDACTED] met [REDACTED]");
+  }
+});
+
+test("what the page's policy blocks is logged where it is asked for, but for our own requests", async () => {
+  const { fire, tick, events } = start({ capture: { csp: true } });
+  for (const blockedURI of ["https://u:pw@ads.example/x?token=abc", "inline", OPTIONS.endpoint]) {
+    const event = { effectiveDirective: "img-src", blockedURI };
+    fire("securitypolicyviolation", event);
+  }
+  await tick(5000);
+  assert.deepEqual(
+    events().map(({ level, message }) => [level, message]),
+    [
+      ["WARNING", "CSP img-src: https://u:[REDACTED]@ads.example/x?token=[REDACTED]"],
+      ["WARNING", "CSP img-src: inline"],
+    ],
+  );
 });

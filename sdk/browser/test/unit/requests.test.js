@@ -35,6 +35,19 @@ test("fetch: the page's origin and those on the list get the trace id, nobody el
   );
 });
 
+test("what is no log, no page and no Axios is left alone", () => {
+  for (const one of [undefined, null, 5, {}, Symbol("s")]) {
+    const { world } = createWorld();
+    for (const undo of [
+      instrumentFetch(one, world),
+      instrumentXhr(one, world),
+      instrumentAxios(one, one),
+      instrumentAxios(axios.create(), one),
+    ])
+      assert.doesNotThrow(undo);
+  }
+});
+
 test("fetch: an own trace id stays; headers, body and answer are the caller's", async () => {
   const { log, world, requests } = start();
   world.answer = () => new Response("seen", { status: 201 });
