@@ -19,6 +19,7 @@ from headwater.home import Home, State, read_state
 from headwater.invocation import own_command
 from libs.common.clock import SystemClock
 from libs.common.runtime import run_process
+from libs.common.telemetry.logs import configure_logs
 
 _MADE_UP_COUNT = 5_000
 
@@ -65,6 +66,7 @@ def run_web_demo(port: int, home: Path) -> None:
     try:
         state = _running(home)
         build_sdk(SDK, typer.echo)
+        configure_logs("demo", "WARNING")
         run_process(lambda stop: serve_demo(state, port, tell, stop))
     except DemoFailed as error:
         typer.echo(f"demo: {error}", err=True)
