@@ -21,10 +21,14 @@ def build() -> typer.Typer:
 
 def create(  # noqa: PLR0913 - each is an option of the command line
     application: Annotated[str, typer.Argument(help="Whose events the key carries")],
-    kind: Annotated[str, typer.Option(help="server or browser")] = "server",
+    kind: Annotated[
+        str | None,
+        typer.Option(help="server or browser", show_default="server; browser with --origin"),
+    ] = None,
     name: Annotated[str, typer.Option(help="What people know it by")] = "",
     origin: Annotated[
-        list[str] | None, typer.Option(help="Allowed origin of a browser key; may be repeated")
+        list[str] | None,
+        typer.Option(help="Of pages that may use the key: https://shop.example.com; repeatable"),
     ] = None,
     backfill: Annotated[bool, typer.Option(help="May write back to the retention limit")] = False,
     home: HomeOption = None,
@@ -32,6 +36,8 @@ def create(  # noqa: PLR0913 - each is an option of the command line
     """Make a key and print it: nobody can read it again."""
     from libs.common.db.accounts import NewIngestKey  # noqa: PLC0415 - see the package
 
+    # A key for pages lies open in them: a server key, which is a secret, has to be asked for.
+    kind = kind or ("browser" if origin else "server")
     if kind not in ("server", "browser"):
         fail("--kind takes server or browser")
     if kind == "browser" and (not origin or backfill):

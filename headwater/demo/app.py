@@ -1,6 +1,5 @@
 """What `headwater demo` does: make or read events, send them, say what became of them."""
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -14,11 +13,13 @@ from headwater.demo.errors import DemoFailed
 from headwater.demo.loghub import read_folder
 from headwater.demo.made_up import make_day
 from headwater.demo.sender import Outcome, send
+from headwater.demo.web.sdk import SDK, build_sdk
 from headwater.demo.web.server import serve_demo
 from headwater.home import Home, State, read_state
 from headwater.invocation import own_command
 from libs.common.clock import SystemClock
 from libs.common.runtime import run_process
+from libs.common.telemetry.logs import configure_logs
 
 _MADE_UP_COUNT = 5_000
 
@@ -59,13 +60,14 @@ def run_demo(folder: Path | None, home: Path) -> None:
 def run_web_demo(port: int, home: Path) -> None:
     """Serve the demo's page until a signal; exits with 1 and a reason where it cannot."""
 
-    async def serve(stop: asyncio.Event) -> None:
-        await serve_demo(
-            _running(home), port, lambda url: typer.echo(f"demo page: {url} (Ctrl-C ends it)"), stop
-        )
+    def tell(url: str) -> None:
+        typer.echo(f"demo page: {url} (Ctrl-C ends it)")
 
     try:
-        run_process(serve)
+        state = _running(home)
+        build_sdk(SDK, typer.echo)
+        configure_logs("demo", "WARNING")
+        run_process(lambda stop: serve_demo(state, port, tell, stop))
     except DemoFailed as error:
         typer.echo(f"demo: {error}", err=True)
         raise typer.Exit(1) from error

@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from headwater.administration import Administration
 from headwater.demo.errors import DemoFailed
 from headwater.demo.web.backend import MOUNT, order_backend
+from headwater.demo.web.sdk import SDK, SDK_FILES
 from headwater.home import State
 from headwater.invocation import own_command
 from headwater_sdk import init
@@ -23,8 +24,6 @@ from libs.common.db.engine import create_engine
 from libs.common.runtime import HttpServer, Listen
 
 _PAGE = Path(__file__).parent / "page"
-_SDK = Path(__file__).parents[3] / "sdk" / "browser" / "dist"
-_SDK_FILES = ("headwater.js", "requests.js")
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 _GRACE = timedelta(seconds=3)
 _APPLICATION = "demo"
@@ -40,13 +39,9 @@ async def serve_demo(
 ) -> None:
     """Serve until `stop` is set; the page's key works as long as the page is served.
 
-    `tell` hears the page's address. Raises DemoFailed where the SDK was not built or the port is
+    `tell` hears the page's address. The SDK has to be built. Raises DemoFailed where the port is
     taken.
     """
-    if not all((_SDK / name).exists() for name in _SDK_FILES):
-        raise DemoFailed(
-            "the browser SDK is not built: npm ci && npm run build -w sdk/browser, then again"
-        )
     clock = SystemClock()
     administration = Administration(state.database_url, clock)
     engine = create_engine(state.database_url, "demo", pool_size=2)
@@ -98,7 +93,7 @@ async def _wait_until_known(ingest_url: str, key: str) -> None:
 def _app(backend: Starlette, settings: dict[str, str]) -> Starlette:
     async def file(request: Request) -> Response:
         name = request.path_params.get("name") or "index.html"
-        path = (_SDK if name in _SDK_FILES else _PAGE) / name
+        path = (SDK / "dist" if name in SDK_FILES else _PAGE) / name
         if "/" in name or path.suffix not in _TYPES or not path.is_file():
             return Response(status_code=404)
         return Response(path.read_bytes(), media_type=_TYPES[path.suffix])

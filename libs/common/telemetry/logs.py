@@ -54,6 +54,7 @@ def configure_logs(service: str, level: str) -> None:
     # an unreachable broker makes aiokafka write hundreds of lines a minute
     logging.getLogger("aiokafka").addFilter(RepeatFilter())
     logging.getLogger("aiokafka").setLevel("WARNING")
+    logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(NewGroupFilter())
     for chatty in ("httpx", "httpcore", "alembic", "asyncio"):
         logging.getLogger(chatty).setLevel("WARNING")
 
@@ -84,3 +85,20 @@ class RepeatFilter(logging.Filter):
             self._seen.clear()
         self._seen[template] = (since, count + 1)
         return count < self._MOST
+
+
+class NewGroupFilter(logging.Filter):
+    """Takes for information what aiokafka says of a group whose coordinator is not there yet.
+
+    Kafka makes it when the first consumer asks, which tries again until then. What is said later
+    than a minute after the process began keeps its level: a coordinator was lost, or none comes.
+    """
+
+    _PERIOD_MS = 60_000
+    _EXPECTED = ("Group Coordinator Request failed: ", "Marking the coordinator dead ")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return True, the record's level lowered where it tells of a beginning."""
+        if record.relativeCreated < self._PERIOD_MS and record.msg.startswith(self._EXPECTED):
+            record.levelno, record.levelname = logging.INFO, "INFO"
+        return True

@@ -7,14 +7,15 @@ of its own lines would be the next batch. What follows keeps the others from fee
   fails over its own events gets a few of them a minute, whatever goes wrong.
 - Nothing is kept over an outage of the gateway but what fits in a small queue; the lines on
   standard error are the record, this is a copy.
-- The client says nothing of itself, and passes over what its own threads log.
+- The client passes over what its own threads log: a refusal is told on standard error only.
 """
 
 import logging
 from datetime import timedelta
 
-from headwater_sdk import HeadwaterHandler, init
+from headwater_sdk import HeadwaterHandler, Problem, init
 from libs.common.settings import SelfLogsSettings
+from libs.common.telemetry.logs import get_logger
 from libs.common.telemetry.trace import current_trace_id
 
 BURST = 20
@@ -37,10 +38,17 @@ def send_own_logs(service: str, settings: SelfLogsSettings) -> None:
         context={"service": service},
         queue_count=_QUEUE_COUNT,
         exit_within=timedelta(seconds=0.5),
+        on_error=_tell,
     )
     handler = HeadwaterHandler(client, logging.WARNING)
     handler.addFilter(OwnLogFilter())
     logging.getLogger().addHandler(handler)
+
+
+def _tell(problem: Problem) -> None:
+    get_logger(__name__).warning(
+        "own logs are not taken", reason=problem.reason, status=problem.status
+    )
 
 
 class OwnLogFilter(logging.Filter):

@@ -81,7 +81,14 @@ class Installation:
         until(lambda: start_of(pid) is None)
 
     def supervisor_log(self) -> list[dict[str, Any]]:
-        lines = (self.path / "logs" / "supervisor.log").read_text().splitlines()
+        return self._log("supervisor")
+
+    def warnings(self, name: str) -> list[dict[str, Any]]:
+        """Return what a process found worth a warning, or worse."""
+        return [line for line in self._log(name) if line["level"] not in ("debug", "info")]
+
+    def _log(self, name: str) -> list[dict[str, Any]]:
+        lines = (self.path / "logs" / f"{name}.log").read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
 

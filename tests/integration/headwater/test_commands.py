@@ -43,6 +43,16 @@ def test_what_can_be_no_key() -> None:
     assert told(*browser, "https://Shop.example.com").startswith("hw_")
 
 
+def test_a_key_for_pages_is_a_browser_key() -> None:
+    page = ("--origin", "https://shop.example.com")
+    ids = [
+        told("keys", "create", "shop", *options).split("_")[1]
+        for options in (page, ("--kind", "browser", *page), (), ("--kind", "server", *page))
+    ]
+    kinds = {line.split()[0]: line.split()[2] for line in told("keys", "list").splitlines()}
+    assert [kinds[one] for one in ids] == ["browser", "browser", "server", "server"]
+
+
 def test_users() -> None:
     assert len(told("users", "create", EMAIL).strip()) >= 12
     assert told("users", "create", EMAIL, exit_code=1) == f"{EMAIL} exists already\n"

@@ -142,6 +142,7 @@ def test_another_home_beside_it_until_sigterm(running: Installation, run_folder:
         assert post_all(there, ["there"]) == [202]
         until(shows(there, "there"))
         assert "there" not in read_messages(here)
+        assert other.warnings("writer") == [], "the first things that a newcomer would find"
         process.send_signal(signal.SIGTERM)
         told, _ = process.communicate(timeout=60)
     finally:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
-from libs.common.telemetry.logs import RepeatFilter, configure_logs, get_logger
+from libs.common.telemetry.logs import NewGroupFilter, RepeatFilter, configure_logs, get_logger
 from libs.common.telemetry.trace import current_trace_id
 
 
@@ -84,6 +84,28 @@ def test_what_repeats_is_cut_off_and_comes_back_later() -> None:
 
     assert [passes(1.0) for _ in range(12)] == [True] * 10 + [False] * 2
     assert passes(12.0)
+
+
+@pytest.mark.parametrize(
+    ("said", "after_ms", "level"),
+    [
+        ("Group Coordinator Request failed: %s", 9_000, "INFO"),
+        ("Marking the coordinator dead (node %s)for group %s.", 9_000, "INFO"),
+        ("Group Coordinator Request failed: %s", 61_000, "ERROR"),
+        ("OffsetCommit failed for group %s - %s", 9_000, "ERROR"),
+    ],
+)
+def test_a_group_that_is_being_made_is_no_trouble(said: str, after_ms: int, level: str) -> None:
+    record = logging.makeLogRecord(
+        {
+            "msg": said,
+            "relativeCreated": after_ms,
+            "levelno": logging.ERROR,
+            "levelname": "ERROR",
+        }
+    )
+    assert NewGroupFilter().filter(record)
+    assert (record.levelname, record.levelno) == (level, logging.getLevelName(level))
 
 
 def test_a_trace_shows_where_but_no_values(written: io.StringIO) -> None:

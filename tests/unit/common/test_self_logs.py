@@ -1,7 +1,12 @@
 """A service's copies of its warnings are few, whatever goes wrong, and never the gateway's."""
 
+import json
 import logging
 import socket
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 from headwater.supervisor.services import Listeners, Surroundings, service_table
 from libs.common.settings import SelfLogsSettings
@@ -57,3 +62,44 @@ def test_the_local_stack_gives_no_gateway_an_address_for_its_own_logs() -> None:
             spec.name for spec in service_table(around) if own.items() <= spec.environment.items()
         }
     assert told == {"writer", "query"}
+
+
+def test_a_refusal_is_said_on_standard_error_and_sends_nothing_more() -> None:
+    bodies: list[bytes] = []
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers["content-length"])))
+            self.send_response(401)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Write nothing."""
+
+    program = (
+        "import logging, sys, threading\n"
+        "from libs.common.settings import SelfLogsSettings\n"
+        "from libs.common.telemetry.logs import configure_logs\n"
+        "from libs.common.telemetry.self_logs import send_own_logs\n"
+        "heard = threading.Event()\n"
+        "configure_logs('writer', 'INFO')\n"
+        "send_own_logs('writer', SelfLogsSettings(url=sys.argv[1], key='hw_bad_key'))\n"
+        "own = logging.getLogger('libs.common.telemetry.self_logs')\n"
+        "own.addFilter(lambda record: heard.set() or True)\n"
+        "logging.getLogger('shop').error('x')\n"
+        "assert heard.wait(60)\n"
+    )
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        done = subprocess.run(
+            [sys.executable, "-c", program, url], capture_output=True, text=True, check=False
+        )
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    said = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [(line["event"], line.get("status")) for line in said] == [
+        ("x", None),
+        ("own logs are not taken", 401),
+    ]
+    assert [event["message"] for body in bodies for event in json.loads(body)["events"]] == ["x"]

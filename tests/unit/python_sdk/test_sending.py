@@ -12,6 +12,7 @@ from headwater_sdk import Problem
 from headwater_sdk.options import OLDEST, read_options
 from headwater_sdk.transport.batch import halve, seal
 from headwater_sdk.transport.post import Answer, Remaining
+from headwater_sdk.transport.problems import Problems
 from tests.architecture.tree import ROOT
 from tests.property.python_sdk.world import MovedClock, Process, ScriptedGateway
 from tests.unit.python_sdk.making import Watched
@@ -78,6 +79,38 @@ def test_a_wrong_key_keeps_everything_and_is_told_once() -> None:
     one.clock.seconds += 301
     one.send()
     assert one.stats.now()["sent"] == 1
+
+
+def test_a_wrong_key_or_address_is_one_line_where_nobody_listens(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = read_options("https://ann:secret@logs.test/x?key=hw_a_b", "hw_a_b", {})
+    problems = Problems(settings)
+    for problem in (
+        Problem("spool_unwritable"),
+        Problem("refused", 422, 1),
+        Problem("unauthorized", 404),
+        Problem("unauthorized", 401),
+    ):
+        problems.note(problem)
+        problems.tell()
+    assert capsys.readouterr().err == (
+        "headwater_sdk: https://logs.test/x answered 404: "
+        "check the address and the key, no event is taken\n"
+    )
+
+
+def test_a_wrong_key_is_said_once_and_to_one_listener(capsys: pytest.CaptureFixture[str]) -> None:
+    for options, line_count in (({}, 1), ({"on_error": lambda _: None}, 0)):
+        gateway = ScriptedGateway(script=["401", "202", "401"])
+        one = process(gateway, **options)
+        for name in "ab":
+            one.log(name)
+            send(one)
+            one.clock.seconds += 301
+            one.send()
+        assert (gateway.attempt_count, gateway.script) == (4, [])
+        assert len(capsys.readouterr().err.splitlines()) == line_count
 
 
 def test_a_refused_batch_is_dropped_told_and_reported_with_the_next() -> None:
