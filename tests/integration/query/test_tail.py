@@ -119,6 +119,19 @@ async def test_a_heartbeat_is_a_place_to_come_back_to(admin: httpx.AsyncClient, 
         assert await stream.events(1) == ["never say never"]
 
 
+async def test_the_opening_is_a_place_to_come_back_to(admin: httpx.AsyncClient, feed: Feed) -> None:
+    async with watch(admin) as witness:
+        async with watch(admin) as stream:
+            pass
+        await feed.say("while away")
+        assert await witness.events(1) == ["while away"]
+        # who leaves again at once has not seen it
+        async with watch(admin, last_id=stream.last_id) as stream:
+            pass
+        async with watch(admin, last_id=stream.last_id) as stream:
+            assert await stream.events(1) == ["while away"]
+
+
 async def test_who_was_away_too_long_is_told_of_a_gap(
     stack: Stack, telemetry: str, database: str, feed: Feed
 ) -> None:
@@ -136,6 +149,8 @@ async def test_who_was_away_too_long_is_told_of_a_gap(
         await feed.say("missed")
         await asyncio.sleep(0.3)
         async with watch(client, last_id=last_id) as stream:
+            pass
+        async with watch(client, last_id=stream.last_id) as stream:
             gap = await stream.until("gap")
             assert gap.data["from"] < gap.data["to"]
             await feed.say("n1")
