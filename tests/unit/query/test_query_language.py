@@ -67,6 +67,10 @@ A, B, C = Contains("a"), Contains("b"), Contains("c")
             "duration:1..2s",
             AllOf((Compared("duration_ms", ">=", 1000), Compared("duration_ms", "<=", 2000))),
         ),
+        (
+            "duration:500ms..0.5s",
+            AllOf((Compared("duration_ms", ">=", 500), Compared("duration_ms", "<=", 500))),
+        ),
         ("count:>1", Compared("count", ">", 1)),
         (
             "app:shop env:production",
@@ -102,6 +106,9 @@ def test_what_a_query_means(text: str, expected: Condition) -> None:
         ("status:>x", 7, "invalid_value"),
         ("status:500s", 7, "invalid_value"),
         ("duration:1h", 9, "invalid_value"),
+        ("a duration:5..1", 11, "invalid_value"),
+        ("duration:500..1s", 9, "invalid_value"),
+        ("status:(404 503..500)", 12, "invalid_value"),
         ("status:99999999999", 7, "invalid_value"),
         ("a OR release:>2", 13, "not_comparable"),
         ("a OR", 4, "missing_term"),
