@@ -239,10 +239,10 @@ def _measured(column: str, text: str) -> Condition:
     if dots:
         if lower[-1:].isdigit():
             lower += upper.lstrip("0123456789.")  # 1..2s is from one second on
-        lowest, highest = read_quantity(column, lower), read_quantity(column, upper)
-        if lowest > highest:
+        least, most = read_quantity(column, lower), read_quantity(column, upper)
+        if least > most:
             raise ValueError("must be a range from the lower number to the higher one")
-        return AllOf((Compared(column, ">=", lowest), Compared(column, "<=", highest)))
+        return AllOf((Compared(column, ">=", least), Compared(column, "<=", most)))
     return OneOf(column, (read_value(column, text),))
 
 
