@@ -67,11 +67,19 @@ async def test_extra_finds_what_it_holds(house: House, admin: httpx.AsyncClient)
         "nested": {"cart": {"big": True}},
         "dotted": {"cart.big": "true"},
         "none": None,
+        "blank": {"cart": {"a key": 3}},
     }
     await house.add_logs([{"message": name, "extra_data": extra} for name, extra in extras.items()])
     assert await found(admin, ("extra.tenant", "5")) == ["number", "string"]
     assert await found(admin, ("extra.cart.big", "true")) == ["dotted", "nested"]
-    assert await found(admin, ("extra.tenant!", "5")) == ["dotted", "nested", "none"]
+    assert await found(admin, ("extra.tenant!", "5")) == [
+        "blank",
+        "dotted",
+        "nested",
+        "none",
+    ]
+    assert await found(admin, ("extra.cart.a key", "3")) == ["blank"]
+    assert await found(admin, ("q", 'extra."cart.a key":3')) == ["blank"]
     assert await found(admin, ("extra.tenant", "5' OR '1'='1")) == []
     assert await found(admin, ("extra.tenant", "1e99")) == []
 
