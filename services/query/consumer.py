@@ -92,9 +92,11 @@ class Watching:
 
     async def next(self, wait: timedelta) -> bytes:
         """Return what is to be sent; nothing after waiting in vain, or when the tail ends."""
-        if self._missed and not self.is_over:
+        # until all that was missed is looked at, a heartbeat's place would jump over it
+        while self._missed and not self.is_over:
             await asyncio.sleep(0)
-            return self._replay()
+            if replayed := self._replay():
+                return replayed
         made = self.watcher.take()
         if made or self.is_over:
             return made

@@ -1,4 +1,4 @@
-"""A click has one trace id: in the header, the backend's log, the slow SQL's log, and the API."""
+"""A click has one trace id: in the header, both sides' requests and logs, the slow SQL, the API."""
 
 import asyncio
 import json
@@ -18,13 +18,19 @@ from tests.stack import Stack
 START_SECONDS = 30
 CLICK_SECONDS = 60
 PATIENCE_SECONDS = 15
+SLOW = {"HEADWATER_SLOW_REQUEST": "0.5"}
+"""The demo's statement takes 0.6 s: so its request is kept raw too."""
+WANTED = {
+    *((source, kind) for source in ("backend", "frontend") for kind in ("log", "request")),
+    ("backend", "query"),
+}
 
 
 @pytest.fixture(scope="module")
 def product(
     browser_sdk: None, stack: Stack, run_folder: Path, template_database: str
 ) -> Iterator[Product]:
-    with running_product(stack, run_folder, template_database) as running:
+    with running_product(stack, run_folder, template_database, SLOW) as running:
         yield running
 
 
@@ -52,9 +58,16 @@ async def test_a_click_is_one_trace(product: Product) -> None:
     items = await trace(product, trace_id)
     assert {item["trace_id"] for item in items} == {trace_id}
     by_kind = {(item["source"], item["kind"]): item for item in items}
+    assert set(by_kind) == WANTED
     assert "order taken" in by_kind["backend", "log"]["message"]
     assert "pg_sleep" in by_kind["backend", "query"]["statement"]
     assert by_kind["backend", "query"]["duration_ms"] >= 500
+    for source in ("backend", "frontend"):
+        request = by_kind[source, "request"]
+        assert (request["request_method"], request["request_path"]) == ("POST", "/api/orders")
+    assert (
+        by_kind["backend", "request"]["duration_ms"] >= by_kind["backend", "query"]["duration_ms"]
+    )
     assert by_kind["frontend", "log"]["message"] == "order placed"
 
 
@@ -79,8 +92,6 @@ async def trace(product: Product, trace_id: str) -> list[dict[str, Any]]:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             items = product.trace(trace_id)
-            kinds = {(item["source"], item["kind"]) for item in items}
-            wanted = {("backend", "log"), ("backend", "query"), ("frontend", "log")}
-            if wanted <= kinds:
+            if {(item["source"], item["kind"]) for item in items} >= WANTED:
                 return items
             await asyncio.sleep(0.05)

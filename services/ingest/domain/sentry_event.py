@@ -18,7 +18,8 @@ _KEPT = ("server_name", "platform", "transaction", "dist", "fingerprint", "modul
 def read_event(sent: Values) -> Values:
     """Return a tamed event or message in our form; never raises."""
     extra = extra_of(sent)
-    event = {**shared_fields(sent, extra), "extra_data": extra}
+    # Sentry takes an event for an error that has no level, or none that it knows
+    event = {"level": "ERROR", **shared_fields(sent, extra), "extra_data": extra}
     message = _message(sent)
     values = values_of(sent.get("exception"))
     thrown = [

@@ -85,17 +85,20 @@ class TailRoutes:
             raise TailUnavailable("no Kafka is at hand")
         watching = await self.tail.watch(ask)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        frames = self._frames(watching, request, identity)
+        # who comes back and leaves again has seen nothing new: not even of a gap
+        opened = frame("open", b"{}", ask.mark or watching.watcher.mark)
+        frames = self._frames(watching, opened, request, identity)
         return ClosingStream(frames, watching.close, "text/event-stream", headers)
 
     async def _frames(
-        self, watching: Watching, request: Request, identity: Identity
+        self, watching: Watching, opened: bytes, request: Request, identity: Identity
     ) -> AsyncGenerator[bytes, None]:
         checked_at = self.clock.monotonic()
         settings = self.settings
-        yield f"retry: {_RETRY_MS}\n".encode() + frame("open", b"{}", None)
+        yield f"retry: {_RETRY_MS}\n".encode() + opened
         while True:
             made = await watching.next(settings.tail_heartbeat)
+            mark = watching.watcher.mark  # before anything else comes, and waits to be sent
             if self.clock.monotonic() - checked_at >= settings.tail_recheck.total_seconds():
                 if not await self._may_go_on(request, identity):
                     yield _end("signed_out")
@@ -107,7 +110,7 @@ class TailRoutes:
                 yield _end("restart")
                 return
             else:
-                yield frame("heartbeat", _encode({"at": self.clock.now()}), watching.watcher.mark)
+                yield frame("heartbeat", _encode({"at": self.clock.now()}), mark)
 
     async def _may_go_on(self, request: Request, identity: Identity) -> bool:
         try:

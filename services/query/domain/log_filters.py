@@ -1,7 +1,7 @@
 """Which logs a request asks for: its query parameters, checked and typed."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -55,6 +55,7 @@ _T = TypeVar("_T")
 _Made = TypeVar("_Made")
 
 RANGES = ("status_code_min", "status_code_max", "duration_ms_min", "duration_ms_max")
+_LOWER_BOUNDS = {name: name.replace("_max", "_min") for name in RANGES if name.endswith("_max")}
 MOMENTS = {"from": "since", "start_time": "since", "to": "until", "end_time": "until"}
 
 
@@ -175,6 +176,7 @@ def _filters(grouped: dict[str, list[str]]) -> LogFilters:
             query = parse_query(_only(name, texts))
         else:
             raise InvalidParameter(name, "no such parameter")
+    _check_order(grouped, ranges, moments)
     made = LogFilters(
         included=_sorted(included),
         excluded=_sorted(excluded),
@@ -185,6 +187,22 @@ def _filters(grouped: dict[str, list[str]]) -> LogFilters:
         query=query,
     )
     return replace(made, since=moments.get("since"), until=moments.get("until"))
+
+
+def _check_order(
+    names: Collection[str], ranges: dict[str, float], moments: dict[str, datetime]
+) -> None:
+    """Raise InvalidParameter for a range that ends before it begins: it is a slip, not a search.
+
+    An empty one is a search that finds nothing: who walks through time comes to its end so.
+    """
+    for upper, lower in _LOWER_BOUNDS.items():
+        if upper in ranges and lower in ranges and ranges[lower] > ranges[upper]:
+            raise InvalidParameter(upper, f"must not be less than {lower}")
+    since, until = moments.get("since"), moments.get("until")
+    if since is not None and until is not None and since > until:
+        given = {bound: name for name, bound in MOMENTS.items() if name in names}
+        raise InvalidParameter(given["until"], f"must not be earlier than {given['since']}")
 
 
 def _column_values(name: str, field: str, texts: list[str]) -> Values:

@@ -5,6 +5,7 @@
     both    = part { [ "AND" ] part }
     part    = ( "-" | "NOT" ) part | "(" either ")" | field | word | phrase
     field   = name ":" ( value | "(" value { [ "OR" ] value } ")" )
+    name    = a column | "message" | "extra." ( path | phrase )
     value   = word | phrase | ( ">" | ">=" | "<" | "<=" ) number | number ".." number | "*"
 
 The grammar's words are explained in docs/guide/search.md.
@@ -145,9 +146,8 @@ class _Parser:
 
     def _values(self, name: Token) -> list[Token]:
         token = self._next
-        after = name.position + len(name.text) + 1
         if not token.is_glued or token.kind not in ("word", "phrase", "open"):
-            raise InvalidQuery(after, "missing_value", f"{name.text}: needs a value")
+            raise InvalidQuery(name.after, "missing_value", f"{name.text}: needs a value")
         self._take()
         if token.kind != "open":
             return [token]
@@ -239,12 +239,10 @@ def _measured(column: str, text: str) -> Condition:
     if dots:
         if lower[-1:].isdigit():
             lower += upper.lstrip("0123456789.")  # 1..2s is from one second on
-        return AllOf(
-            (
-                Compared(column, ">=", read_quantity(column, lower)),
-                Compared(column, "<=", read_quantity(column, upper)),
-            )
-        )
+        least, most = read_quantity(column, lower), read_quantity(column, upper)
+        if least > most:
+            raise ValueError("must be a range from the lower number to the higher one")
+        return AllOf((Compared(column, ">=", least), Compared(column, "<=", most)))
     return OneOf(column, (read_value(column, text),))
 
 

@@ -17,6 +17,8 @@ class Token:
     kind: Kind
     text: str
     position: int
+    after: int
+    """Where the text goes on behind it; behind a field that is behind the colon."""
     is_glued: bool = False
     """Whether no blank stands before it."""
 
@@ -30,31 +32,33 @@ def tokens(text: str) -> list[Token]:
             at += 1
             continue
         follows_field = bool(found) and found[-1].kind == "field" and _is_glued(text, at)
-        token, at = _token(text, at, is_value=follows_field)
+        token = _token(text, at, is_value=follows_field)
+        at = token.after
         found.append(token)
-    found.append(Token("end", "", len(text)))
+    found.append(Token("end", "", len(text), len(text)))
     return found
 
 
-def _token(text: str, at: int, *, is_value: bool) -> tuple[Token, int]:
+def _token(text: str, at: int, *, is_value: bool) -> Token:
     glued = _is_glued(text, at)
     first = text[at]
     if first == '"':
         phrase, after = _phrase(text, at)
-        return Token("phrase", phrase, at, glued), after
+        return Token("phrase", phrase, at, after, glued)
     if first == "(":
-        return Token("open", first, at, glued), at + 1
+        return Token("open", first, at, at + 1, glued)
     if first == ")":
-        return Token("close", first, at, glued), at + 1
+        return Token("close", first, at, at + 1, glued)
     if not is_value:
         if first == "-" and at + 1 < len(text) and not text[at + 1].isspace():
-            return Token("minus", first, at, glued), at + 1
-        name = _field(text, at)
-        if name is not None:
-            return Token("field", name, at, glued), at + len(name) + 1
+            return Token("minus", first, at, at + 1, glued)
+        named = _field(text, at)
+        if named is not None:
+            name, after = named
+            return Token("field", name, at, after, glued)
     word = _word(text, at)
     kind: Kind = "word" if is_value else _KEYWORDS.get(word, "word")
-    return Token(kind, word, at, glued), at + len(word)
+    return Token(kind, word, at, at + len(word), glued)
 
 
 def _is_glued(text: str, at: int) -> bool:
@@ -77,13 +81,25 @@ def _phrase(text: str, at: int) -> tuple[str, int]:
     raise InvalidQuery(at, "unclosed_quote", "the quote is not closed")
 
 
-def _field(text: str, at: int) -> str | None:
-    """Return the name before a colon; after `extra.` it may have any characters but these."""
-    is_extra = text[at : at + len(_EXTRA)].lower() == _EXTRA
+def _field(text: str, at: int) -> tuple[str, int] | None:
+    """Return the name before a colon, and where the value begins.
+
+    After `extra.` it may have any characters but these; a path with one of them is quoted whole.
+    """
+    path_at = at + len(_EXTRA)
+    is_extra = text[at:path_at].lower() == _EXTRA
+    if is_extra and text[path_at : path_at + 1] == '"':
+        path, after = _phrase(text, path_at)
+        if text[after : after + 1] != ":":
+            raise InvalidQuery(after, "missing_value", "a colon and a value belong to a path")
+        return text[at:path_at] + path, after + 1
     for position in range(at, len(text)):
         character = text[position]
         if character == ":":
-            return text[at:position] or None
+            name = text[at:position]
+            return (name, position + 1) if name else None
+        if is_extra and character == '"':
+            raise InvalidQuery(position, "invalid_path", "quotes stand around the whole path")
         if character.isspace() or character in '()"':
             return None
         if not (is_extra or _is_name_character(character, is_first=position == at)):

@@ -104,7 +104,7 @@ def log_row(message: str, **fields: Any) -> LogRow:
     return LogRow(**values)
 
 
-def exception_row(message: str) -> ExceptionRow:
+def exception_row(message: str, **fields: Any) -> ExceptionRow:
     """Return an exception as Kafka carries it."""
     now = datetime.now(UTC)
     values: dict[str, Any] = {
@@ -119,12 +119,18 @@ def exception_row(message: str) -> ExceptionRow:
         "message": message,
         "stacktrace": '[{"function": "f"}]',
         "count": 1,
+        **fields,
     }
     return ExceptionRow(**values)
 
 
 def query_row(statement: str) -> SampleRow:
     """Return a slow query as Kafka carries it."""
+    return sample_row("query", statement=statement)
+
+
+def sample_row(kind: str, **fields: Any) -> SampleRow:
+    """Return a slow request or query as Kafka carries it."""
     now = datetime.now(UTC)
     values: dict[str, Any] = {
         **dict.fromkeys(SampleRow.__struct_fields__),
@@ -133,10 +139,10 @@ def query_row(statement: str) -> SampleRow:
         "received_at": now,
         "application": "shop",
         "source": "backend",
-        "kind": "query",
+        "kind": kind,
         "duration_ms": 700.0,
-        "statement": statement,
         "count": 1,
+        **fields,
     }
     return SampleRow(**values)
 

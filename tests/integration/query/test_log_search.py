@@ -67,11 +67,19 @@ async def test_extra_finds_what_it_holds(house: House, admin: httpx.AsyncClient)
         "nested": {"cart": {"big": True}},
         "dotted": {"cart.big": "true"},
         "none": None,
+        "blank": {"cart": {"a key": 3}},
     }
     await house.add_logs([{"message": name, "extra_data": extra} for name, extra in extras.items()])
     assert await found(admin, ("extra.tenant", "5")) == ["number", "string"]
     assert await found(admin, ("extra.cart.big", "true")) == ["dotted", "nested"]
-    assert await found(admin, ("extra.tenant!", "5")) == ["dotted", "nested", "none"]
+    assert await found(admin, ("extra.tenant!", "5")) == [
+        "blank",
+        "dotted",
+        "nested",
+        "none",
+    ]
+    assert await found(admin, ("extra.cart.a key", "3")) == ["blank"]
+    assert await found(admin, ("q", 'extra."cart.a key":3')) == ["blank"]
     assert await found(admin, ("extra.tenant", "5' OR '1'='1")) == []
     assert await found(admin, ("extra.tenant", "1e99")) == []
 
@@ -89,7 +97,33 @@ async def test_ranges_of_time_are_half_open(house: House, admin: httpx.AsyncClie
     ]
     assert await found(admin, ("start_time", "2026-11-23T14:02:00+02:00")) == ["2", "3"]
     assert await found(admin, ("from", "2026-11-23 12:03")) == ["3"]
-    assert await found(admin, ("from", "2030-01-01"), ("to", "2020-01-01")) == []
+    moment = "2026-11-23T12:02:00Z"
+    assert await found(admin, ("from", moment), ("to", moment)) == []
+
+
+REVERSED = [
+    ({"from": "2026-11-23T12:00:01Z", "to": "2026-11-23T13:00:00+01:00"}, "to"),
+    ({"start_time": "2026-11-24", "end_time": "2026-11-23"}, "end_time"),
+    ({"status_code_min": "500", "status_code_max": "499"}, "status_code_max"),
+    ({"duration_ms_min": "5", "duration_ms_max": "1"}, "duration_ms_max"),
+    ({"q": "level:error duration:5..1"}, "q"),
+]
+
+
+@pytest.mark.parametrize(("filters", "named"), REVERSED)
+async def test_a_range_that_ends_before_it_begins_is_refused_everywhere(
+    admin: httpx.AsyncClient, filters: dict[str, str], named: str
+) -> None:
+    answers = [
+        await admin.get(f"{LOGS}{view}", params=filters)
+        for view in ("", "/facets", "/histogram", "/statistics")
+    ]
+    answers.append(
+        await admin.post(f"{LOGS}/export", json={"format": "ndjson", "filters": filters})
+    )
+    for answer in answers:
+        assert (answer.status_code, answer.json()["parameter"]) == (422, named)
+    assert len({answer.text for answer in answers}) == 1
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ import httpx
 import pytest
 
 from services.query.consumer import TailHub
+from services.query.domain.tail import KINDS
 from tests.integration.query.house import House, open_house
 from tests.integration.query.rows import add_events
-from tests.integration.query.tailing import TAIL, Feed, log_row, watch
+from tests.integration.query.tailing import TAIL, Feed, exception_row, log_row, sample_row, watch
 
 LOGGING = "/api/v1/logging"
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
@@ -148,9 +149,17 @@ async def test_the_tail_shows_no_foreign_event(
     async with (
         house.client(token) as jane,
         house.client(admin) as everybody,
-        watch(jane) as own,
-        watch(everybody) as whole,
+        watch(jane, kind=KINDS) as own,
+        watch(everybody, kind=KINDS) as whole,
     ):
-        await feed.send(log_row(SECRET, user_id="42"))
-        assert await whole.events(1) == [SECRET]
+        theirs = {"user_id": "42"}
+        await feed.send(
+            log_row(SECRET, **theirs),
+            exception_row(SECRET, **theirs),
+            sample_row("request", request_path=f"/{SECRET}", **theirs),
+            sample_row("query", statement=SECRET, **theirs),
+        )
+        shown = [(await whole.until("event")).data for _ in KINDS]
+        assert sorted(event["kind"] for event in shown) == sorted(KINDS)
+        assert all(SECRET in str(event) for event in shown)
         assert (await own.next()).name == "heartbeat"

@@ -1,6 +1,7 @@
 """The live tail through HTTP, from a real Kafka topic."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
@@ -119,6 +120,19 @@ async def test_a_heartbeat_is_a_place_to_come_back_to(admin: httpx.AsyncClient, 
         assert await stream.events(1) == ["never say never"]
 
 
+async def test_the_opening_is_a_place_to_come_back_to(admin: httpx.AsyncClient, feed: Feed) -> None:
+    async with watch(admin) as witness:
+        async with watch(admin) as stream:
+            pass
+        await feed.say("while away")
+        assert await witness.events(1) == ["while away"]
+        # who leaves again at once has not seen it
+        async with watch(admin, last_id=stream.last_id) as stream:
+            pass
+        async with watch(admin, last_id=stream.last_id) as stream:
+            assert await stream.events(1) == ["while away"]
+
+
 async def test_who_was_away_too_long_is_told_of_a_gap(
     stack: Stack, telemetry: str, database: str, feed: Feed
 ) -> None:
@@ -136,10 +150,40 @@ async def test_who_was_away_too_long_is_told_of_a_gap(
         await feed.say("missed")
         await asyncio.sleep(0.3)
         async with watch(client, last_id=last_id) as stream:
+            pass
+        async with watch(client, last_id=stream.last_id) as stream:
             gap = await stream.until("gap")
             assert gap.data["from"] < gap.data["to"]
             await feed.say("n1")
             assert await stream.events(1) == ["n1"]
+
+
+async def test_a_slow_reader_is_told_of_every_event_it_lost(
+    house: House, admin: httpx.AsyncClient, feed: Feed
+) -> None:
+    narrow = httpx.AsyncHTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)])
+    async with (
+        httpx.AsyncClient(
+            base_url=house.base_url, headers=admin.headers, transport=narrow, timeout=30
+        ) as slow,
+        watch(slow) as stream,
+        watch(admin, text="last") as witness,
+    ):
+        for number in range(40):
+            await feed.say(*(f"{number} {'x' * 8_000}" for _ in range(50)))
+        await feed.say("last")
+        await witness.events(1)
+        shown, skipped = 0, 0
+        async with asyncio.timeout(20):
+            while shown + skipped < 40 * 50 + 1:
+                message = await stream.next()
+                shown += message.name == "event"
+                skipped += message.data["count"] if message.name == "skipped" else 0
+        assert shown > 0
+        assert skipped > 0
+        assert shown + skipped == 40 * 50 + 1
+        await feed.say("after that")
+        assert await stream.events(1) == ["after that"]
 
 
 async def test_own_rows_only(house: House, feed: Feed) -> None:

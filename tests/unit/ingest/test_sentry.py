@@ -145,6 +145,25 @@ def test_messages_are_logs(fields: dict[str, Any], message: str) -> None:
     assert (row.message, row.level) == (message, "WARNING")
 
 
+@pytest.mark.parametrize(
+    ("fields", "level"),
+    [
+        ({}, "ERROR"),
+        ({"level": None}, "ERROR"),
+        ({"level": "loud"}, "ERROR"),
+        ({"level": 5.5}, "ERROR"),
+        ({"level": "log"}, "INFO"),
+        ({"level": "info"}, "INFO"),
+        ({"level": "fatal"}, "CRITICAL"),
+    ],
+)
+def test_an_event_without_a_level_is_an_error(fields: dict[str, Any], level: str) -> None:
+    (message,) = verdict_of(("event", {"message": "m", **fields})).record.logs
+    thrown = {"exception": {"values": [{"type": "E", "value": "v"}]}}
+    (exception,) = verdict_of(("event", {**thrown, **fields})).record.exceptions
+    assert message.level == exception.level == level
+
+
 def test_a_clock_that_is_off_is_corrected_by_the_time_of_sending() -> None:
     event = {"message": "m", "timestamp": ago(hours=2, seconds=10).timestamp()}
     (row,) = verdict_of(("event", event), sent_at=iso(ago(hours=2))).record.logs

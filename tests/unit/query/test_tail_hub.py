@@ -18,7 +18,7 @@ from libs.common.kafka.memory import MemoryRecord
 from libs.common.kafka.reader import LogUnavailable
 from libs.common.kafka.records import Record
 from services.query.consumer import TailHub, TailLimits, Watching
-from services.query.domain.conditions import ALWAYS
+from services.query.domain.conditions import ALWAYS, Contains
 from services.query.domain.errors import TailUnavailable
 from services.query.domain.tail import TailAsk
 from services.query.domain.tail_marks import decode_mark
@@ -178,6 +178,23 @@ async def test_who_comes_back_is_shown_all_however_much_it_is() -> None:
     made = await shown(again, "missed 199")
     assert made.count("event: event") == 200
     assert "event: gap" not in made
+    await hub.close()
+
+
+async def test_no_place_is_told_before_all_that_was_missed_is_looked_at() -> None:
+    log = Log()
+    hub = hub_over(log)
+    everything = await hub.watch(ASK)
+    log.append("seen")
+    made = await shown(everything, '"seen"')
+    mark = decode_mark(made.rpartition("id: ")[2].partition("\n")[0])
+    for number in range(50):
+        log.append(f"hay {number}")
+    log.append("needle")
+    await shown(everything, "needle")
+    again = await hub.watch(TailAsk(Contains("needle"), ASK.kinds, mark))
+    # nothing would be a heartbeat, whose place lies behind the needle
+    assert b"needle" in await again.next(timedelta(milliseconds=20))
     await hub.close()
 
 
