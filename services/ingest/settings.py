@@ -34,7 +34,8 @@ class IngestSettings(CommonSettings):
     inflight_bytes: int = 64 * 1024 * 1024
     """Bodies being read or published at once; beyond it new ones are answered 503."""
     waiting_bytes: int = 32 * 1024 * 1024
-    """Bodies of Sentry clients that are being read or wait for Kafka; beyond it 429."""
+    """Bodies of Sentry clients that are being read or wait for Kafka; beyond it 429. On top of it
+    a quarter for bodies whose key is not in the head, until it is known."""
     sentry_patience: timedelta = timedelta(seconds=20)
     """How long a Sentry client waits for Kafka: what it is refused, it throws away."""
     keys_refresh: timedelta = timedelta(seconds=5)
