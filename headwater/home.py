@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from headwater.stack.errors import StackError
+from headwater.stack.folders import make_private
 from headwater.stack.process import start_of
 
 LOOK_SECONDS = 1.0
@@ -56,12 +57,17 @@ class Home:
         """Every port of the home, by name."""
         return self.path / "ports.json"
 
+    def make(self) -> None:
+        """Make the folder, for us only, where there is none."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     def lock(self) -> IO[str]:
         """Own the home until the returned file is closed or the process ends.
 
-        Waits a moment for those that only look; raises HomeInUse when somebody else owns it.
+        Waits a moment for those that only look; raises HomeInUse when somebody else owns it. A home
+        that others could read, as those of before, is closed to them.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.make()
         held = (self.path / "lock").open("a+")
         until = time.monotonic() + LOOK_SECONDS
         while not _try_lock(held):
@@ -72,6 +78,11 @@ class Home:
         held.truncate(0)
         held.write(str(os.getpid()))
         held.flush()
+        # a folder that was there before, for whatever else, keeps its mode until it is a home
+        if self.installation_secret_file.exists():
+            make_private(self.path)
+        for folder in (self.logs, self.run):
+            make_private(folder)
         return held
 
     def is_held_by(self, held: IO[str]) -> bool:
@@ -117,8 +128,8 @@ class State:
     ready: bool = False
     console_url: str = ""
     ingest_url: str = ""
-    ingest_key: str = ""
-    sentry_dsn: str = ""
+    ingest_key: str = field(default="", repr=False)
+    sentry_dsn: str = field(default="", repr=False)
     """For Sentry's SDKs; it holds the ingest key."""
     otlp_endpoint: str = ""
     """Where OpenTelemetry's exporters send logs; the key goes beside it, as a header."""

@@ -7,6 +7,8 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from libs.common.settings import SecurityProtocol
+
 
 def user_cache_folder() -> Path:
     """Return the folder for what is downloaded once a machine, shared by all homes."""
@@ -39,7 +41,7 @@ class StackSettings(BaseSettings):
     kafka_bootstrap: str | None = Field(
         default=None, description="A Kafka of yours instead of the local one"
     )
-    kafka_security_protocol: str = "PLAINTEXT"
+    kafka_security_protocol: SecurityProtocol = "PLAINTEXT"
     """How to speak with that Kafka of yours; the local one knows plain text on loopback only."""
     kafka_heap: str | None = Field(default=None, description="Java heap of a broker, e.g. 512m")
     eager_indexes: bool = False

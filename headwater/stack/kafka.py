@@ -11,6 +11,7 @@ from pathlib import Path
 
 from headwater.settings import user_cache_folder
 from headwater.stack.errors import StepFailed
+from headwater.stack.folders import make_private
 from headwater.stack.java import find_java
 from headwater.stack.kafka_config import (
     LOG4J,
@@ -204,6 +205,7 @@ class LocalKafka:
         )
         class_path = os.pathsep.join(map(str, jars))
         everyone = [node.address for node in self.nodes]
+        make_private(self.home / "kafka")
         for node in self.nodes:
             node.properties.parent.mkdir(parents=True, exist_ok=True)
             node.properties.write_text(

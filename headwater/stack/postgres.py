@@ -13,6 +13,7 @@ from pathlib import Path
 import asyncpg
 
 from headwater.stack.errors import StackError, StepFailed
+from headwater.stack.folders import make_private
 from headwater.stack.ports import PortBook, accepts_connections
 from headwater.stack.postgres_config import PostgresOptions, initdb_arguments, postgresql_conf
 from headwater.stack.postgres_owner import find_owner, open_programs, open_way_to
@@ -34,12 +35,15 @@ class LocalPostgres:
     """One server in a folder; keeps its port and password over restarts."""
 
     def __init__(self, home: Path, *, options: PostgresOptions | None = None) -> None:
+        self._home = home.resolve()
         self.data = home / "postgres" / "data"
         self.log = home / "logs" / "postgres.log"
         self.options = options or PostgresOptions()
         self.port = PortBook(home / "ports.json").take("postgres")
         self.child = Child("postgres", home / "run")
         self._password_file = home / "postgres" / "password"
+        self.opened: list[Path] = []
+        """Folders outside the home that `prepare` let PostgreSQL's own user enter."""
         self._command: Command | None = None
         self._log_start = 0
 
@@ -80,14 +84,14 @@ class LocalPostgres:
         )
 
     def _prepare_folders(self, programs: Path) -> tuple[int, int] | None:
-        self._password_file.parent.mkdir(parents=True, exist_ok=True)
+        make_private(self._password_file.parent)
         if not self._password_file.exists():
             self._password_file.touch(mode=0o600)
             self._password_file.write_text(secrets.token_hex(24))
         owner = find_owner()
         if owner is not None:
-            open_way_to(self.data)
-            open_way_to(programs)
+            opened = {*open_way_to(self.data), *open_way_to(programs)}
+            self.opened = sorted(path for path in opened if not path.is_relative_to(self._home))
             open_programs(programs)
         return owner
 

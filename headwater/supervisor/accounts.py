@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from uuid import UUID
 
 from sqlalchemy import delete, select
@@ -30,11 +30,11 @@ class Secrets:
     """What the home knows by heart."""
 
     admin_email: str = ADMIN_EMAIL
-    admin_password: str = ""
-    api_token: str = ""
-    ingest_key: str = ""
+    admin_password: str = field(default="", repr=False)
+    api_token: str = field(default="", repr=False)
+    ingest_key: str = field(default="", repr=False)
     """Server key of the application `demo`."""
-    own_ingest_key: str = ""
+    own_ingest_key: str = field(default="", repr=False)
     """Key of the check that `up` makes, of an application of its own."""
 
 

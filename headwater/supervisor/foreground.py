@@ -24,6 +24,7 @@ from headwater.progress import (
 )
 from headwater.settings import StackSettings, inherited_environment
 from headwater.stack.errors import StackError, StepFailed
+from headwater.stack.folders import make_private
 from headwater.supervisor.logs import follow
 from headwater.supervisor.options import UpOptions
 from headwater.supervisor.summary import ready_text
@@ -52,8 +53,10 @@ def start_in_background(options: UpOptions) -> int:
     listener = _terminal_listener(Console())
     if not _machine_suffices(options.home, Progress(listener)):
         return FAILED
-    log_file = Home(options.home).logs / "supervisor.log"
-    log_file.parent.mkdir(parents=True, exist_ok=True)
+    home = Home(options.home)
+    home.make()
+    make_private(home.logs)
+    log_file = home.logs / "supervisor.log"
     reader, writer = os.pipe()
     argv = [sys.executable, "-m", "headwater", "up", "--home", str(options.home)]
     argv += ["--gateways", str(options.gateway_count)]
@@ -170,7 +173,7 @@ def _tell_in_use(options: UpOptions, progress: Progress, reason: str) -> int:
 
 def _log_to(path: Path) -> None:
     """Send the supervisor's own log to its file; the terminal shows steps only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     configure_logs("supervisor", "INFO")
     handler = logging.FileHandler(path)
     root = logging.getLogger()

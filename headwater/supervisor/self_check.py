@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import uuid4
 
@@ -19,9 +19,9 @@ class Route:
     """Where an event goes in and where it comes out."""
 
     ingest_url: str
-    ingest_key: str
+    ingest_key: str = field(repr=False)
     console_url: str
-    api_token: str
+    api_token: str = field(repr=False)
 
 
 async def check_route(route: Route) -> timedelta:

@@ -140,6 +140,10 @@ class _Stack:
         else:
             postgres = LocalPostgres(self._home.path)
             await self._supervisor.start([postgres], self._show)
+            if postgres.opened:
+                folders = ", ".join(map(str, postgres.opened))
+                log.warning("PostgreSQL's own user may now enter", folders=folders)
+                self._progress.say(f"  For PostgreSQL's own user, others may now enter {folders}")
             url = postgres.url()
         self._state = replace(self._state, database_url=url)
         with self._progress.step("schema", "database migrated"):

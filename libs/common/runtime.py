@@ -2,19 +2,28 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
 from libs.common.clock import Clock
+from libs.common.http.connections import (
+    BoundedConnection,
+    ConnectionFaults,
+    HeadLimits,
+    end_overdue,
+)
 from libs.common.telemetry.logs import get_logger
+from libs.common.telemetry.metrics import Metrics
 
 log = get_logger(__name__)
 
@@ -85,9 +94,24 @@ class Listen:
 
 
 LAST_REQUESTS = timedelta(seconds=0.3)
+_TICK = timedelta(seconds=0.1)
+"""How often uvicorn calls `on_tick`."""
 
 
 class _Server(uvicorn.Server):
+    def __init__(
+        self, config: uvicorn.Config, limits: HeadLimits, faults: ConnectionFaults
+    ) -> None:
+        super().__init__(config)
+        self._look_ticks = max(1, limits.time // (4 * _TICK))
+        self._faults = faults
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % self._look_ticks == 0:
+            end_overdue(self.server_state.connections, asyncio.get_running_loop().time())
+            self._faults.tell()
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # uvicorn closes every connection without a running request at once: also those that were
         # accepted a moment ago, whose request is still on its way and would be reset.
@@ -108,8 +132,17 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Serves an ASGI app in the running loop, from `start` to `drain`."""
 
-    def __init__(self, app: ASGIApp, listen: Listen, grace: timedelta) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        listen: Listen,
+        grace: timedelta,
+        metrics: Metrics | None = None,
+        limits: HeadLimits | None = None,
+    ) -> None:
         self._socket = listen.open()
+        limits, faults = limits or HeadLimits(), ConnectionFaults(metrics)
+        connection = functools.partial(BoundedConnection, limits, faults)
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -120,12 +153,14 @@ class HttpServer:
                 server_header=False,
                 date_header=False,
                 loop="uvloop",
-                http="httptools",
+                http=cast(type[asyncio.Protocol], connection),
                 ws="none",
                 backlog=2048,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=int(grace.total_seconds()),
-            )
+            ),
+            limits,
+            faults,
         )
         self._task: asyncio.Task[None] | None = None
 

@@ -2,9 +2,15 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Count = Annotated[int, Field(ge=1)]
+"""A count or a size of which none at all makes no sense."""
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
 
 class CommonSettings(BaseSettings):
@@ -15,11 +21,11 @@ class CommonSettings(BaseSettings):
     )
 
     database_url: SecretStr = Field(description="postgresql://user:password@host:port/name")
-    log_level: str = "INFO"
-    """Of our own JSON lines on stderr."""
+    log_level: LogLevel = "INFO"
+    """Of our own JSON lines on stderr: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
     listen_host: str = "127.0.0.1"
     """Address to listen on; `0.0.0.0` for all."""
-    listen_port: int = 0
+    listen_port: int = Field(default=0, ge=0, le=65_535)
     """0 = any free port."""
     listen_fd: int | None = Field(
         default=None, description="An inherited listening socket; wins over host and port"
@@ -46,7 +52,7 @@ class KafkaSettings(BaseSettings):
     )
 
     bootstrap: str = Field(description="host:port, comma separated")
-    security_protocol: str = "PLAINTEXT"
+    security_protocol: SecurityProtocol = "PLAINTEXT"
     """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
     sasl_mechanism: str | None = None
     """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."""

@@ -152,7 +152,7 @@ async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
         route_matching(sentry.PATHS, SentryEndpoint(intake), others),
     )
     listen = Listen(settings.listen_host, settings.listen_port, settings.listen_fd)
-    server = HttpServer(TraceMiddleware(app), listen, settings.drain_grace)
+    server = HttpServer(TraceMiddleware(app), listen, settings.drain_grace, metrics)
     replacements = metrics.counter("headwater_producer_replacements_total")
     producer.on_replaced = replacements.inc
 

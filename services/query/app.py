@@ -168,7 +168,7 @@ async def serve(settings: QuerySettings, stop: asyncio.Event) -> None:
     )
     api = build_api(settings, clients, completeness)
     listen = Listen(settings.listen_host, settings.listen_port, settings.listen_fd)
-    server = HttpServer(wrap(settings, clients, api), listen, settings.drain_grace)
+    server = HttpServer(wrap(settings, clients, api), listen, settings.drain_grace, metrics)
     watching = asyncio.create_task(completeness.run(), name="completeness")
     try:
         await server.start()

@@ -81,7 +81,8 @@ async def serve(settings: WriterSettings, stop: asyncio.Event) -> None:
     listen = Listen(
         settings.listen_host, settings.health_port or settings.listen_port, settings.listen_fd
     )
-    server = HttpServer(Starlette(routes=health_routes(watch, missing, metrics)), listen, _GRACE)
+    routes = health_routes(watch, missing, metrics)
+    server = HttpServer(Starlette(routes=routes), listen, _GRACE, metrics)
     await server.start()
     try:
         cluster_id = await _cluster_id(reader, stop)

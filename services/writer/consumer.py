@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from libs.common.clock import Clock
+from libs.common.db.engine import DATABASE_ERRORS
 from libs.common.db.offsets import Fence, StoredOffset, begin_offset, read_offsets, stop_partition
-from libs.common.kafka.consumer import Fenced
+from libs.common.kafka.consumer import Fenced, Overtaken
 from libs.common.kafka.positions import Take
 from libs.common.kafka.records import Record
 from libs.common.telemetry.logs import get_logger
@@ -86,6 +87,8 @@ class WriterSink:
             *map(self._store_lane, self._databases, lanes), return_exceptions=True
         )
         for outcome in outcomes:
+            if isinstance(outcome, SliceMissing):
+                raise Overtaken(str(outcome)) from outcome
             if isinstance(outcome, BaseException):
                 raise outcome
 
@@ -141,7 +144,7 @@ class WriterSink:
 
     def _after(self, error: Exception, database: Database) -> None:
         """Leave a connection behind that can be used, or none."""
-        reason = "connection"
+        reason = "connection" if isinstance(error, DATABASE_ERRORS) else "unexpected"
         if isinstance(error, Fenced):
             reason = "fenced"
         elif isinstance(error, SliceMissing):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from libs.common.kafka.consumer import LoopLimits
 from libs.common.kafka.reader import ReaderLimits
-from libs.common.settings import CommonSettings
+from libs.common.settings import CommonSettings, Count
 from libs.common.topics import TELEMETRY
 from services.writer.domain.merging import MERGE_FROM_COUNT
 from services.writer.domain.slicing import WIDEST_HOT
@@ -17,7 +17,9 @@ class WriterSettings(CommonSettings):
 
     telemetry_topic: str = TELEMETRY.name
     """Kafka topic that batches are read from."""
-    health_port: int = Field(default=0, description="Of /healthz, /readyz, /metrics; 0 = any")
+    health_port: int = Field(
+        default=0, ge=0, le=65_535, description="Of /healthz, /readyz, /metrics; 0 = any"
+    )
     slow_request: timedelta = Field(
         default=timedelta(seconds=1), description="Requests that took longer are kept raw"
     )
@@ -27,10 +29,10 @@ class WriterSettings(CommonSettings):
     writer_session: timedelta = Field(
         default=timedelta(seconds=6), description="Silence after which the group gives us up"
     )
-    writer_transaction_events: int = Field(
+    writer_transaction_events: Count = Field(
         default=20_000, description="Events after which a transaction takes no more records"
     )
-    writer_transaction_bytes: int = 32 * 1024 * 1024
+    writer_transaction_bytes: Count = 32 * 1024 * 1024
     """Bytes after which a transaction takes no more records."""
     writer_stall: timedelta = Field(
         default=timedelta(seconds=60), description="Lag without any progress ends the process"
@@ -49,7 +51,7 @@ class WriterSettings(CommonSettings):
         default=timedelta(minutes=2),
         description="How long after its end a slice waits for late rows before it is sealed",
     )
-    merge_from_count: int = Field(
+    merge_from_count: Count = Field(
         default=MERGE_FROM_COUNT,
         description="Slices of a table beyond which small neighbours are merged into one",
     )

@@ -7,7 +7,7 @@ holds hashes only.
 import secrets
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -33,7 +33,7 @@ class NewSecret:
     """A key or token at the one moment when its secret is known."""
 
     id: str
-    text: str
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,6 @@ def connection_options(settings: KafkaSettings) -> dict[str, Any]:
     have, OSError for a file that cannot be read.
     """
     protocol = settings.security_protocol
-    if protocol not in ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"):
-        raise ValueError(f"HEADWATER_KAFKA_SECURITY_PROTOCOL: unknown protocol {protocol!r}")
     options: dict[str, Any] = {
         "bootstrap_servers": settings.bootstrap,
         "security_protocol": protocol,

@@ -15,6 +15,7 @@ from typing import Generic, Protocol
 
 from libs.common.clock import Clock
 from libs.common.db.offsets import StoredOffset
+from libs.common.kafka.failures import Failures, Overtaken, Stalled, is_outage
 from libs.common.kafka.positions import (
     GapFound,
     Gathered,
@@ -33,13 +34,11 @@ from libs.common.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 
+__all__ = ["ConsumerLoop", "Fenced", "LoopLimits", "Overtaken", "Sink", "Stalled"]
+
 
 class Fenced(Exception):
     """The offsets in Postgres are not the expected ones: another instance has the partition."""
-
-
-class Stalled(Exception):
-    """There are records and nothing reads them: only a new process helps."""
 
 
 class Sink(Protocol[Item]):
@@ -62,9 +61,10 @@ class Sink(Protocol[Item]):
         ...
 
     async def store(self, takes: Sequence[Take[Item]]) -> None:
-        """Store all of it with its offsets in one transaction, or nothing; raises Fenced.
+        """Store all of it with its offsets in one transaction, or nothing.
 
-        Any other exception means that nothing, or nobody knows whether it, was stored.
+        Raises Fenced, or Overtaken where the next try may meet what it needs. Any other exception
+        means that nothing, or nobody knows whether it, was stored.
         """
         ...
 
@@ -119,7 +119,9 @@ class ConsumerLoop(Generic[Item]):
         self._idle = asyncio.Event()
         self._idle.set()
         self._looked_at = self._moved_at = clock.monotonic()
-        self._failure_count = 0
+        self._failures = Failures(
+            self._limits.first_delay, self._limits.most_delay, self._limits.stall
+        )
         self._heaviest = 1 / 20
         """Share of a transaction's limits that a record of the latest size takes."""
         self._stop = asyncio.Event()
@@ -133,7 +135,7 @@ class ConsumerLoop(Generic[Item]):
     async def run(self, stop: asyncio.Event, cluster_id: str) -> None:
         """Consume from a started reader until `stop`; a running transaction ends first.
 
-        Errors are retried for ever. Raises Stalled, for which only a new process helps.
+        Outages are waited out for ever. Raises Stalled, for which only a new process may help.
         """
         self._stop, self._cluster_id = stop, cluster_id
         try:
@@ -188,7 +190,7 @@ class ConsumerLoop(Generic[Item]):
         finally:
             self._idle.set()
             self._moved_at = self._clock.monotonic()
-        self._failure_count = 0
+        self._failures.end()
         for take in takes:
             if take.partition in self._ready:
                 self._ready[take.partition].next_offset = take.next_offset
@@ -350,14 +352,15 @@ class ConsumerLoop(Generic[Item]):
         }
 
     async def _back_off(self, error: Exception) -> None:
-        """After any error the outcome is unknown: wait, and start again from Postgres' offsets."""
+        """After any error the outcome is unknown: wait, and start again from Postgres' offsets.
+
+        Raises Stalled where each try has failed for long though nothing is away.
+        """
         self._unsettle(self._ready)
-        self._moved_at = self._clock.monotonic()
-        limits = self._limits
-        delay = min(limits.most_delay, limits.first_delay * 2 ** min(self._failure_count, 10))
-        self._failure_count += 1
-        log.warning("not stored, trying again", error=repr(error), delay_s=delay.total_seconds())
-        await self._sleep(delay)
+        now = self._clock.monotonic()
+        if is_outage(error):
+            self._moved_at = now
+        await self._sleep(self._failures.add(error, now))
 
     async def _sleep(self, delay: timedelta) -> None:
         try:

@@ -87,6 +87,13 @@ METRICS: tuple[MetricSpec, ...] = (
         "Partitions that stand still until an operator acts.",
     ),
     MetricSpec(
+        "headwater_http_closed_connections_total",
+        "counter",
+        "Closed by us without a whole request: head_too_large, head_too_slow, too_many_at_once, "
+        "silent.",
+        ("fault",),
+    ),
+    MetricSpec(
         "headwater_query_requests_total",
         "counter",
         "Requests, by route template and status.",

@@ -75,7 +75,7 @@ class Settings:
     """The options as they hold."""
 
     url: str
-    key: str
+    key: str = field(repr=False)
     environment: str | None = None
     release: str | None = None
     source: str = "backend"

@@ -4,35 +4,33 @@ The gateway is the only publisher of `telemetry`. The caller proves itself by an
 """
 
 import hmac
+import re
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid5
 
 import msgspec
-from starlette.types import Receive, Scope, Send
 
 from libs.common.access_keys import internal_signature
 from libs.common.events import BatchRecord, ExceptionRow, LogRow, SampleRow, encode_batch
 from libs.common.events.records import BatchHeader
 from libs.common.ids import batch_key
-from libs.common.kafka.producer import Receipt
-from services.ingest.api.intake import Intake
-from services.ingest.api.requests import (
-    JSON,
-    ClientGone,
-    RequestHead,
-    answer,
-    problem_reply,
-    read_body,
-    read_head,
-)
+from libs.common.time_limits import TimeLimit
+from services.ingest.api.intake import Endpoint, Intake, Post
+from services.ingest.api.requests import JSON, BodyLimits, Reply, read_body
 from services.ingest.domain.batch import Verdict
 from services.ingest.domain.client_events import Moment
-from services.ingest.domain.errors import IngestError, InvalidBatch, Unauthorized, WrongMethod
+from services.ingest.domain.errors import InvalidBatch, Unauthorized
+from services.ingest.domain.inflight import Inflight
 
 PATH = "/internal/replay"
 
 _RowT = TypeVar("_RowT", LogRow, ExceptionRow, SampleRow)
 _JSON_COLUMNS = ("extra_data", "stacktrace", "cause")
+_SIGNATURE = re.compile("[0-9a-f]{64}")
+_LETTER_BYTES = 1024 * 1024
+_GROWTH = 4
+"""A letter is one event; JSON in a text of JSON doubles it at the worst, and it has a head."""
+_AT_ONCE_COUNT = 4
 
 
 class Letter(msgspec.Struct):
@@ -49,31 +47,25 @@ class Letter(msgspec.Struct):
     """The redacted row by column name."""
 
 
-class ReplayEndpoint:
-    """The ASGI application behind the path."""
+class ReplayEndpoint(Endpoint):
+    """The ASGI application behind the path, which everybody reaches who reaches the gateway.
+
+    Whose signature cannot be one is not read; who makes one up holds bytes of other letters only.
+    """
 
     def __init__(self, intake: Intake) -> None:
-        self._intake = intake
+        super().__init__(intake)
+        size_bytes = max(_LETTER_BYTES, _GROWTH * intake.limits.event_bytes)
+        self._limits = BodyLimits(size_bytes, TimeLimit(intake.settings.body_timeout))
+        self._inflight = Inflight(_AT_ONCE_COUNT * size_bytes)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request: 202 once Kafka has the letter."""
-        try:
-            head = read_head(scope)
-            if scope["method"] != "POST":
-                raise WrongMethod("post a letter")
-            letter_id, receipt = await self._replay(head, receive)
-        except IngestError as error:
-            await answer(send, *problem_reply(error))
-        except ClientGone:
-            return
-        else:
-            body = msgspec.json.encode({"letter_id": letter_id, "receipt": receipt})
-            await answer(send, 202, body, [(b"content-type", JSON)])
-
-    async def _replay(self, head: RequestHead, receive: Receive) -> tuple[UUID, Receipt | None]:
-        intake = self._intake
-        with intake.inflight.hold() as held:
-            body = await read_body(receive, head.content_length, intake.body_limits, held)
+    async def take(self, post: Post) -> Reply:
+        """Answer 202 once Kafka has the letter."""
+        intake, head = self._intake, post.head
+        if _SIGNATURE.fullmatch(head.internal or "") is None:
+            raise Unauthorized("internal route")
+        with self._inflight.hold() as held:
+            body = await read_body(post.receive, head.content_length, self._limits, held)
             expected = internal_signature(intake.secret, body)
             if not hmac.compare_digest((head.internal or "").encode(), expected.encode()):
                 raise Unauthorized("internal route")
@@ -81,7 +73,8 @@ class ReplayEndpoint:
             key = batch_key(letter.application, record.header.batch_id)
             verdict = Verdict(record.header, key, encode_batch(record), 1, 1)
             receipt = await intake.publisher.publish(verdict)
-        return letter.letter_id, receipt
+        document = {"letter_id": letter.letter_id, "receipt": receipt}
+        return 202, msgspec.json.encode(document), [(b"content-type", JSON)]
 
 
 def read_letter(body: bytes) -> tuple[Letter, BatchRecord]:

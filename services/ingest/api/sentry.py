@@ -57,12 +57,15 @@ class SentryEndpoint(Endpoint):
     def __init__(self, intake: Intake) -> None:
         super().__init__(intake)
         self._waiting = Inflight(intake.settings.waiting_bytes)
+        # SDKs that send through a tunnel say their key in the body only
+        unknown_bytes = intake.settings.waiting_bytes // 4
+        self._unknown = Inflight(max(unknown_bytes, intake.limits.body_bytes))
         self._ignored = intake.metrics.counter("headwater_ingest_ignored_items_total")
         self._losses = intake.metrics.counter("headwater_ingest_client_losses_total")
 
     async def take(self, post: Post) -> Reply:
         """Answer 200 once Kafka has what the envelope holds."""
-        intake, head = self._intake, post.head
+        intake = self._intake
         until = intake.clock.monotonic() + intake.settings.sentry_patience.total_seconds()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(intake.settings.sentry_patience.total_seconds()):
@@ -71,22 +74,16 @@ class SentryEndpoint(Endpoint):
         is_store = post.scope["path"].rstrip("/").endswith("store")
         # a bare event has no header that could say the key
         key = self._authenticate(said, post) if said or is_store else None
-        # whose key is only in the body may not fill the memory before it is known
-        limits = intake.foreign_limits if key else intake.body_limits
-        self._waiting.check(head.content_length or 0)
+        body = await self._read(post, is_known=key is not None)
         with self._waiting.hold() as held:
-            sent = await read_body(post.receive, head.content_length, limits, held)
-            body = inflate_any(sent, head.content_encoding, limits.size_bytes)
-            if body is not sent:
-                held.release(len(sent))
-                held.add(len(body))
             envelope = self._bare(body) if is_store else read_first_line(body)
             if envelope.public_key is not None:
                 said.add(envelope.public_key)
             if key is None or len(said) > 1:
                 key = self._authenticate(said, post)
+            held.add(len(body))
             intake.count_bytes(body)
-            del sent, body
+            del body
             event_id = envelope.event_id
             arrival = intake.arrival(key, envelope.sent_at, envelope.content)
             reading = self._items_of(envelope, arrival)
@@ -113,6 +110,17 @@ class SentryEndpoint(Endpoint):
         limits = f"{seconds}:{_LIMITED}:key:{error.reason}".encode()
         headers.append((b"x-sentry-rate-limits", limits))
         return _readable((status, body, headers), scope)
+
+    async def _read(self, post: Post, *, is_known: bool) -> bytes:
+        """Return the body, inflated; what nobody answers for yet fills a room of its own only."""
+        intake, head = self._intake, post.head
+        room, limits = self._waiting, intake.foreign_limits
+        if not is_known:
+            room, limits = self._unknown, intake.body_limits
+        room.check(head.content_length or 0)
+        with room.hold() as held:
+            sent = await read_body(post.receive, head.content_length, limits, held)
+            return inflate_any(sent, head.content_encoding, limits.size_bytes)
 
     def _authenticate(self, said: set[str], post: Post) -> IngestKeyRecord:
         """Return the one key that was said; raises Unauthorized, OriginRefused, Unavailable."""

@@ -32,14 +32,14 @@ class LoginBody(Document):
     )
 
     email: str
-    password: str
+    password: str = Field(repr=False)
 
 
 class PasswordBody(Document):
     """A change of the own password."""
 
-    current_password: str
-    new_password: NewPassword
+    current_password: str = Field(repr=False)
+    new_password: NewPassword = Field(repr=False)
 
 
 class Me(BaseModel):

@@ -21,6 +21,7 @@ MAX_PASSWORD_LENGTH = 1_024
 _MAX_EMAIL_LENGTH = 320
 _HASHES_AT_ONCE = 2
 _MOST_WAITING = 30
+_MOST_FAMILIAR = 10_000
 
 log = get_logger(__name__)
 
@@ -81,13 +82,18 @@ class LoginGate:
         window_s = max(1, settings.login_window // timedelta(seconds=1))
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._per_account = RateLimitItemPerSecond(settings.login_attempts_per_account, window_s)
+        self._in_all = RateLimitItemPerSecond(settings.login_attempts_in_all, window_s)
         self._per_address = RateLimitItemPerSecond(settings.login_attempts_per_address, window_s)
+        self._familiar: dict[tuple[str, str], None] = {}
+        """Accounts with addresses from which they signed in, the latest at the end."""
 
     async def check(self, email: str, password: str, address: str) -> Credentials:
         """Return whose password it is; raises InvalidCredentials or TooManyLogins.
 
         A try counts before it is checked, so that many at once do not slip through; a success gives
-        the account its tries back.
+        the account its tries from there back. Who guesses shuts out nobody but those who share an
+        address with him: what counts from all addresses together does not hold for one from which
+        the account has signed in.
         """
         account = hashlib.sha256(email.strip().casefold().encode()).hexdigest()
         await self._admit(account, address)
@@ -103,20 +109,37 @@ class LoginGate:
         )
         if known is None or not is_right:
             await self._limiter.hit(self._per_address, "address", address)
+            await self._limiter.hit(self._in_all, "all", account)
             self._outcomes.labels("refused").inc()
             log.info("login refused", address=address)
             raise InvalidCredentials("e-mail or password is wrong")
-        await self._limiter.clear(self._per_account, "account", account)
+        await self._limiter.clear(self._per_account, "account", account, address)
+        self._remember(account, address)
         self._outcomes.labels("accepted").inc()
         return known
 
+    def _remember(self, account: str, address: str) -> None:
+        self._familiar.pop((account, address), None)
+        self._familiar[account, address] = None
+        if len(self._familiar) > _MOST_FAMILIAR:
+            del self._familiar[next(iter(self._familiar))]
+
     async def _admit(self, account: str, address: str) -> None:
         await self._admit_address(address)
-        if not await self._limiter.hit(self._per_account, "account", account):
-            self._outcomes.labels("limited").inc()
+        if not await self._limiter.hit(self._per_account, "account", account, address):
+            self._limit(address, "account and address")
+            raise TooManyLogins("too many tries for this account", retry_after_s=60)
+        if (account, address) not in self._familiar and not await self._limiter.test(
+            self._in_all, "all", account
+        ):
+            self._limit(address, "account")
             raise TooManyLogins("too many tries for this account", retry_after_s=60)
 
     async def _admit_address(self, address: str) -> None:
         if not await self._limiter.test(self._per_address, "address", address):
-            self._outcomes.labels("limited").inc()
+            self._limit(address, "address")
             raise TooManyLogins("too many tries from this address", retry_after_s=60)
+
+    def _limit(self, address: str, budget: str) -> None:
+        self._outcomes.labels("limited").inc()
+        log.info("login limited", address=address, budget=budget)

@@ -36,7 +36,7 @@ class StoringOptions:
     """What the transaction needs besides its connection."""
 
     fence: Fence
-    secret: bytes
+    secret: bytes = field(repr=False)
     """Key of the HMAC of records that nobody can read."""
     failpoint: Failpoint
 

@@ -1,5 +1,7 @@
 """The local servers: they come back after kill -9 with what they had, where they were."""
 
+import os
+import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -73,6 +75,23 @@ async def test_postgres_that_cannot_start_names_its_log(postgres: LocalPostgres)
         await postgres.start()
     assert any("no_such_setting" in line for line in failure.value.last_lines())
     (postgres.data / "local.conf").write_text("")
+
+
+async def test_postgres_gets_into_folders_that_nobody_may_read(run_folder: Path) -> None:
+    above = run_folder / f"above-{uuid4().hex[:8]}"
+    home = above / "home"
+    (home / "postgres").mkdir(parents=True, mode=0o755)
+    above.chmod(0o700)
+    made = LocalPostgres(home)
+    await made.start()
+    try:
+        assert await ask(made.url(), "SELECT 1") == 1
+    finally:
+        await made.stop()
+    has_own_user = os.geteuid() == 0
+    assert made.opened == ([above.resolve()] if has_own_user else [])
+    modes = {stat.S_IMODE(folder.stat().st_mode) for folder in (above, home / "postgres")}
+    assert modes == {0o701 if has_own_user else 0o700}
 
 
 async def publish(bootstrap: str, topic: Topic, value: bytes) -> None:

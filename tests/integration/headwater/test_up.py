@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,16 @@ def post_by_doors(status: dict[str, Any]) -> list[int]:
     with httpx.Client(timeout=15) as client:
         logs = client.post(status["otlp_endpoint"], json={"resourceLogs": []}, headers=headers)
         return [logs.status_code, client.post(envelope, content=b"{}").status_code]
+
+
+def test_a_home_of_before_is_closed_to_others(stopped: Installation) -> None:
+    folders = [stopped.path, *(stopped.path / name for name in ("kafka", "logs", "postgres"))]
+    for folder in folders:
+        folder.chmod(0o755)
+    stopped.up()
+    until(lambda: stopped.status()["ready"])
+    may_read = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
+    assert [folder.name for folder in folders if folder.stat().st_mode & may_read] == []
 
 
 def test_a_gateway_that_is_killed_refuses_no_connection(running: Installation) -> None:

@@ -135,6 +135,63 @@ async def test_tries_are_limited_by_address_whatever_the_header_says(
     assert statuses == [401, 401, 401, 429, 429]
 
 
+async def try_from(client: httpx.AsyncClient, address: str, password: str = "wrong") -> int:
+    """Sign in from an address that a trusted proxy names; return the status."""
+    return (await login(client, password, **{"x-forwarded-for": address})).status_code
+
+
+async def test_who_guesses_from_elsewhere_does_not_lock_an_account(
+    database: str, password_hash: str
+) -> None:
+    async with open_house(database, login_attempts_per_account=3, trusted_proxy_hops=1) as house:
+        await house.user(EMAIL, "admin", password_hash=password_hash)
+        async with house.client() as client:
+            for _ in range(3):
+                assert await try_from(client, "203.0.113.1") == 401
+            # also with the right password: else it could be told when one was guessed
+            assert await try_from(client, "203.0.113.1", PASSWORD) == 429
+            assert await try_from(client, "203.0.113.2", PASSWORD) == 200
+            assert await try_from(client, "203.0.113.1") == 429
+            # one customer's addresses are one
+            for last in range(3):
+                assert await try_from(client, f"2001:db8::{last}") == 401
+            assert await try_from(client, "2001:db8::ffff") == 429
+            assert await try_from(client, "2001:db8:0:1::1", PASSWORD) == 200
+
+
+async def test_who_guesses_from_everywhere_shuts_out_no_familiar_address(
+    database: str, password_hash: str
+) -> None:
+    async with open_house(
+        database, login_attempts_per_account=3, login_attempts_in_all=5, trusted_proxy_hops=1
+    ) as house:
+        await house.user(EMAIL, "admin", password_hash=password_hash)
+        async with house.client() as client:
+            at_home = "198.51.100.7"
+            assert await try_from(client, at_home, PASSWORD) == 200
+            statuses = [await try_from(client, f"203.0.113.{n}") for n in range(7)]
+            assert statuses == [401] * 5 + [429] * 2
+            assert await try_from(client, "192.0.2.1", PASSWORD) == 429
+            for password, expected in (("mistyped", 401), (PASSWORD, 200), (PASSWORD, 200)):
+                assert await try_from(client, at_home, password) == expected
+            # of another account nothing was guessed
+            other = await login(
+                client, "wrong", "other@example.com", **{"x-forwarded-for": "203.0.113.9"}
+            )
+            assert other.status_code == 401
+
+
+async def test_at_a_familiar_address_tries_are_limited_all_the_same(
+    database: str, password_hash: str
+) -> None:
+    async with open_house(database, login_attempts_per_account=3, trusted_proxy_hops=1) as house:
+        await house.user(EMAIL, "admin", password_hash=password_hash)
+        async with house.client() as client:
+            assert await try_from(client, "198.51.100.7", PASSWORD) == 200
+            statuses = [await try_from(client, "198.51.100.7") for _ in range(4)]
+            assert statuses == [401, 401, 401, 429]
+
+
 async def test_a_trusted_proxy_names_the_address(database: str) -> None:
     async with (
         open_house(database, login_attempts_per_address=1, trusted_proxy_hops=1) as house,

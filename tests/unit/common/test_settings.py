@@ -3,8 +3,13 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings
 
+from headwater.topic_growth import SIGN_OF_LIFE
 from libs.common.settings import CommonSettings, InstallationSettings, KafkaSettings
+from services.ingest.settings import IngestSettings
+from services.query.domain.ledger import FLUSH_ALLOWANCE
+from services.query.settings import QuerySettings
 from services.writer.settings import WriterSettings
 
 
@@ -49,6 +54,44 @@ def test_what_is_no_duration_is_refused(monkeypatch: pytest.MonkeyPatch, given: 
 
     with pytest.raises(ValidationError, match="seal_period"):
         WriterSettings()
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "given"),
+    [
+        (CommonSettings, "LOG_LEVEL", "LOUD"),
+        (CommonSettings, "LISTEN_PORT", "-1"),
+        (CommonSettings, "LISTEN_PORT", "65536"),
+        (KafkaSettings, "KAFKA_SECURITY_PROTOCOL", "TLS"),
+        (IngestSettings, "LEDGER_FLUSH", "10.1"),
+        (IngestSettings, "LEDGER_FLUSH", "0"),
+        (IngestSettings, "MAX_BODY_BYTES", "0"),
+        (IngestSettings, "WAITING_BYTES", "-1"),
+        (WriterSettings, "MERGE_FROM_COUNT", "0"),
+        (QuerySettings, "POOL_SIZE", "0"),
+        (QuerySettings, "EXPORT_COUNT", "0"),
+        (QuerySettings, "LOGIN_ATTEMPTS_PER_ACCOUNT", "0"),
+        (QuerySettings, "TRUSTED_PROXY_HOPS", "-1"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, settings: type[BaseSettings], name: str, given: str
+) -> None:
+    monkeypatch.setenv("HEADWATER_DATABASE_URL", "postgresql://h/n")
+    monkeypatch.setenv("HEADWATER_KAFKA_BOOTSTRAP", "a:1")
+    assert settings()
+    monkeypatch.setenv(f"HEADWATER_{name}", given)
+    with pytest.raises(ValidationError, match=name.removeprefix("KAFKA_").lower()):
+        settings()
+
+
+def test_a_silent_gateway_has_surely_ended() -> None:
+    """Its sign of life is never as rare as the time after which others give it up."""
+    longest = [
+        one.le for one in IngestSettings.model_fields["ledger_flush"].metadata if hasattr(one, "le")
+    ]
+    upkeep = timedelta(seconds=1)
+    assert longest[0] + upkeep < min(SIGN_OF_LIFE, FLUSH_ALLOWANCE)
 
 
 def test_a_password_does_not_show_when_settings_are_printed(

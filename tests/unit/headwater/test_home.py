@@ -89,3 +89,28 @@ def test_installation_secret_is_made_once(home: Home) -> None:
     assert len(first.strip()) >= 32
     assert home.ensure_installation_secret().read_bytes() == first
     assert stat.S_IMODE(home.installation_secret_file.stat().st_mode) == 0o600
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_home_is_for_its_owner_only(home: Home) -> None:
+    with home.lock():
+        assert [mode_of(folder) for folder in (home.path, home.logs, home.run)] == [0o700] * 3
+
+
+def test_a_home_of_before_is_closed_to_others(home: Home) -> None:
+    home.logs.mkdir(parents=True)
+    home.ensure_installation_secret()
+    for folder in (home.path, home.logs):
+        folder.chmod(0o755)
+    with home.lock():
+        assert [mode_of(folder) for folder in (home.path, home.logs)] == [0o700] * 2
+
+
+def test_a_folder_that_was_there_for_something_else_stays_as_it_is(home: Home) -> None:
+    home.path.mkdir()
+    home.path.chmod(0o755)
+    with home.lock():
+        assert (mode_of(home.path), mode_of(home.logs)) == (0o755, 0o700)

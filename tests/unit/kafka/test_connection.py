@@ -52,7 +52,6 @@ def test_tls_always_verifies(with_password: KafkaSettings, protocol: str) -> Non
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"security_protocol": "TLS"}, "unknown protocol 'TLS'"),
         ({"sasl_username": None}, "HEADWATER_KAFKA_SASL_USERNAME"),
         ({"sasl_password_file": None}, "HEADWATER_KAFKA_SASL_PASSWORD_FILE"),
     ],

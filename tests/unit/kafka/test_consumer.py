@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from libs.common.clock import SystemClock
 from libs.common.db.offsets import StoredOffset
-from libs.common.kafka.consumer import ConsumerLoop, Fenced, LoopLimits, Stalled
+from libs.common.kafka.consumer import ConsumerLoop, Fenced, LoopLimits, Overtaken, Stalled
 from libs.common.kafka.memory import MemoryLog, MemoryReader
 from libs.common.kafka.positions import Take
 from libs.common.kafka.records import Record, record_time
@@ -130,6 +132,10 @@ def fill(log: MemoryLog, count: int, first: int = 0) -> list[bytes]:
     for value in values:
         log.append(TOPIC, value, value)
     return values
+
+
+def log_size(log: MemoryLog) -> int:
+    return sum(len(partition.records) for partition in log.partitions(TOPIC))
 
 
 def in_order(ledger: Ledger) -> bool:
@@ -343,3 +349,65 @@ async def test_lag_without_progress_ends_the_loop(log: MemoryLog) -> None:
     await reader.start(loop.leave)
     with pytest.raises(Stalled):
         await asyncio.wait_for(loop.run(asyncio.Event(), log.cluster_id), 5)
+
+
+class Faulty(Exception):
+    """A mistake in our own code."""
+
+
+STALLING = replace(QUICK, stall=timedelta(milliseconds=300))
+
+
+async def test_a_fault_of_ours_that_stays_ends_the_loop_and_is_told_whole(
+    log: MemoryLog,
+) -> None:
+    fill(log, 10)
+    fault = Faulty("this line is wrong")
+    sink = LedgerSink(Ledger())
+    sink.failures += [fault] * 10_000
+    clock = SystemClock()
+    reader = MemoryReader(log, TOPIC)
+    loop: ConsumerLoop[Record] = ConsumerLoop(reader, sink, clock, LoopWatch(clock), STALLING)
+    await reader.start(loop.leave)
+    with capture_logs() as told, pytest.raises(Stalled, match="each try has failed"):
+        await asyncio.wait_for(loop.run(asyncio.Event(), log.cluster_id), 20)
+    faults = [line for line in told if "fault of ours" in line["event"]]
+    assert {line["log_level"] for line in faults} == {"error"}
+    assert all(line["exc_info"] is fault for line in faults)
+    assert not sink.ledger.stored
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError("away"), TimeoutError(), asyncpg.CannotConnectNowError("in recovery")],
+    ids=["connection", "time", "sqlstate"],
+)
+async def test_an_outage_of_the_database_is_waited_out_however_long(
+    log: MemoryLog, error: Exception
+) -> None:
+    fill(log, 10)
+    sink = LedgerSink(Ledger())
+    sink.failures += [error] * 100  # each followed by a delay: several stalls together
+    async with consuming(log, sink, STALLING):
+        await until(lambda: len(sink.ledger.stored) == 10, seconds=30)
+    assert in_order(sink.ledger)
+
+
+async def test_faults_between_which_something_is_stored_do_not_add_up(log: MemoryLog) -> None:
+    sink = LedgerSink(Ledger())
+    async with consuming(log, sink, STALLING):
+        for number in range(20):  # together they take longer than a stall
+            sink.failures += [Faulty("now and then"), Overtaken("merged")]
+            fill(log, 3, first=3 * number)
+            await until(lambda: len(sink.ledger.stored) == log_size(log))
+            await asyncio.sleep(0.02)
+    assert in_order(sink.ledger)
+
+
+async def test_an_outage_in_between_forgives_a_fault(log: MemoryLog) -> None:
+    fill(log, 10)
+    sink = LedgerSink(Ledger())
+    # what a driver makes of a connection that ends while it is used
+    sink.failures += [RuntimeError("the handler is closed"), *[OSError("away")] * 5] * 20
+    async with consuming(log, sink, STALLING):
+        await until(lambda: len(sink.ledger.stored) == 10, seconds=30)
