@@ -16,12 +16,8 @@ from services.query.domain.facets import (
     MAX_FIELDS,
     MAX_TOP,
 )
-from services.query.domain.log_filters import (
-    MAX_INTEGER,
-    MAX_VALUE_LENGTH,
-    MAX_VALUES,
-    TEXT_COLUMNS,
-)
+from services.query.domain.fields import MAX_INTEGER, TEXT_COLUMNS
+from services.query.domain.log_filters import MAX_VALUE_LENGTH, MAX_VALUES
 from services.query.domain.tail import KINDS
 from services.query.domain.tail_marks import MAX_LENGTH
 

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import msgspec
 
 FormatName = Literal["json", "ndjson", "csv", "txt"]
-FORMAT_NAMES: tuple[FormatName, ...] = get_args(FormatName)
 
 _encoder = msgspec.json.Encoder()
 _FORMULA_STARTS = frozenset("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")
