@@ -6,6 +6,9 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+DATABASE_SCHEMES = ("postgresql://", "postgres://")
+"""How the address of a database begins."""
+
 
 class CommonSettings(BaseSettings):
     """What every process reads."""

@@ -138,7 +138,7 @@ def running_product(
             "HEADWATER_INGEST_INTERNAL_URL": f"http://127.0.0.1:{ingest_port}",
         },
     )
-    writer_environment = {"HEADWATER_HEALTH_PORT": str(writer_port), **(writer_settings or {})}
+    writer_environment = {"HEADWATER_LISTEN_PORT": str(writer_port), **(writer_settings or {})}
     processes = [
         ServiceProcess(spec, around)
         for spec in (

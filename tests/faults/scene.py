@@ -222,7 +222,7 @@ class Scene:
         assert self._around is not None
         name = f"writer-{number}"
         port = self._ports.take(name)
-        environment = {"HEADWATER_HEALTH_PORT": str(port), **SLICING}
+        environment = {"HEADWATER_LISTEN_PORT": str(port), **SLICING}
         spec = ProcessSpec(name, self.plan.writer_module, port, None, environment)
         return ServiceProcess(spec, self._around)
 

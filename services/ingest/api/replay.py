@@ -4,14 +4,14 @@ The gateway is the only publisher of `telemetry`. The caller proves itself by an
 """
 
 import hmac
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from libs.common.access_keys import internal_signature
-from libs.common.events import BatchRecord, ExceptionRow, LogRow, SampleRow, encode_batch
+from libs.common.events import BatchRecord, ExceptionRow, Letter, LogRow, SampleRow, encode_batch
 from libs.common.events.records import BatchHeader
 from libs.common.ids import batch_key
 from libs.common.kafka.producer import Receipt
@@ -26,27 +26,12 @@ from services.ingest.api.requests import (
     read_head,
 )
 from services.ingest.domain.batch import Verdict
-from services.ingest.domain.client_events import Moment
 from services.ingest.domain.errors import IngestError, InvalidBatch, Unauthorized, WrongMethod
 
 PATH = "/internal/replay"
 
 _RowT = TypeVar("_RowT", LogRow, ExceptionRow, SampleRow)
 _JSON_COLUMNS = ("extra_data", "stacktrace", "cause")
-
-
-class Letter(msgspec.Struct):
-    """A dead letter as query sends it."""
-
-    letter_id: UUID
-    stage: str
-    dead_lettered_count: int
-    application: str
-    key_id: str
-    received_at: Moment
-    event_kind: Literal["log", "exception", "sample"]
-    payload: dict[str, Any]
-    """The redacted row by column name."""
 
 
 class ReplayEndpoint:

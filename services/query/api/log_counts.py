@@ -17,6 +17,7 @@ from services.query.api.log_parameters import (
     by_parameter,
     field_parameter,
     interval_parameter,
+    split_parameters,
     top_parameter,
 )
 from services.query.domain.buckets import (
@@ -33,7 +34,6 @@ from services.query.domain.facets import (
     check_fields,
     plan_range,
 )
-from services.query.domain.log_filters import LogFilters, parse_filters
 from services.query.store.log_counts import Histogram, LogCountStore
 
 _MOST_SERIES = 20
@@ -120,23 +120,6 @@ class CountRoutes:
         return json_answer(
             _histogram(query, column, counted) | {"complete_through": complete_through}
         )
-
-
-def split_parameters(
-    request: Request, own_limits: dict[str, int]
-) -> tuple[dict[str, list[str]], LogFilters]:
-    """Take a route's own parameters out of the filters; raises InvalidParameter."""
-    own: dict[str, list[str]] = {name: [] for name in own_limits}
-    rest: list[tuple[str, str]] = []
-    for name, text in request.query_params.multi_items():
-        if name in own:
-            own[name].append(text)
-        else:
-            rest.append((name, text))
-    for name, texts in own.items():
-        if len(texts) > own_limits[name]:
-            raise InvalidParameter(name, f"at most {own_limits[name]} times")
-    return own, parse_filters(rest)
 
 
 def _whole(name: str, texts: Sequence[str], default: int, most: int) -> int:

@@ -73,7 +73,7 @@ class LogCountStore:
                 made.facets[at].total += total
             return False
 
-        walk = Walk("app_logs", bounds, newest_first=True, budget=self._budget)
+        walk = Walk(AppLog.__tablename__, bounds, newest_first=True, budget=self._budget)
         made.searched_to = await self._walker.walk(walk, visit)
         return made
 
@@ -100,7 +100,7 @@ class LogCountStore:
                 made.rows += rows
             return False
 
-        walk = Walk("app_logs", query.range, newest_first=True, budget=self._budget)
+        walk = Walk(AppLog.__tablename__, query.range, newest_first=True, budget=self._budget)
         made.searched_to = await self._walker.walk(walk, visit)
         return made
 

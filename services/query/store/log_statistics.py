@@ -74,5 +74,5 @@ class LogStatisticsStore:
                 buckets.setdefault(moment, Tally()).add(level, source, int(count), rows)
             return False
 
-        walk = Walk("app_logs", query.range, newest_first=True, budget=self._budget)
+        walk = Walk(AppLog.__tablename__, query.range, newest_first=True, budget=self._budget)
         return LogStatistics(total, buckets, await self._walker.walk(walk, visit))
