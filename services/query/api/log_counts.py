@@ -143,19 +143,20 @@ def _histogram(query: StatisticsQuery, column: str, counted: Histogram) -> dict[
         return -pair[1].total(), str(pair[0])
 
     ordered = sorted(counted.counts.items(), key=by_size)
+    everything = [*counted.counts.values(), counted.rest]
     return {
         "from": query.range.lower,
         "to": query.range.upper,
         "interval_seconds": int(query.interval.total_seconds()),
         "by": column,
-        "count": sum(counts.total() for _, counts in ordered),
+        "count": sum(counts.total() for counts in everything),
         "rows": counted.rows,
         "buckets": starts,
-        "counts": in_buckets(counts for _, counts in ordered),
+        "counts": in_buckets(everything),
         "series": [
             {"value": value, "count": counts.total(), "counts": in_buckets([counts])}
             for value, counts in ordered[:_MOST_SERIES]
         ],
-        "other": in_buckets(counts for _, counts in ordered[_MOST_SERIES:]),
+        "other": in_buckets([*(counts for _, counts in ordered[_MOST_SERIES:]), counted.rest]),
         "searched_to": counted.searched_to,
     }

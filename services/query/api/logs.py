@@ -131,7 +131,7 @@ def _statistics(query: StatisticsQuery, counted: LogStatistics) -> dict[str, obj
 
 def _tally(tally: Tally, top: set[str]) -> dict[str, object]:
     by_source = {source: count for source, count in tally.by_source.items() if source in top}
-    rest = sum(tally.by_source.values()) - sum(by_source.values())
+    rest = tally.count - sum(by_source.values())
     if rest:
         by_source["other"] = by_source.get("other", 0) + rest
     return {
