@@ -1,4 +1,4 @@
-"""ASGI middleware that every HTTP API of ours wears: headers, body limit, access log."""
+"""ASGI middleware around the API: security headers, body limit, access log."""
 
 from typing import Any
 
