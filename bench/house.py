@@ -17,7 +17,13 @@ import psutil
 
 from headwater.stack import Child, Command, LocalKafka, LocalPostgres
 from headwater.topics import TopicAdmin
-from libs.common.db.accounts import NewIngestKey, create_api_token, create_ingest_key, create_user
+from libs.common.db.accounts import (
+    NewIngestKey,
+    NewUser,
+    create_api_token,
+    create_ingest_key,
+    create_user,
+)
 from libs.common.db.engine import create_engine
 from libs.common.db.migrate import upgrade
 from libs.common.topics import TELEMETRY
@@ -186,9 +192,7 @@ async def open_house(home: Path, *, eager_indexes: bool = False) -> AsyncIterato
         async with engine.begin() as connection:
             key = NewIngestKey("bench", "server", "bench", may_backfill=True)
             house.key = (await create_ingest_key(connection, key, "bench")).text
-            user = await create_user(
-                connection, email="b@example.com", password="b" * 16, role="admin", actor="bench"
-            )
+            user = await create_user(connection, NewUser("b@example.com", None, "admin"), "bench")
             token = await create_api_token(connection, user_id=user, name="b", actor="bench")
             house.token = token.text
         await engine.dispose()

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from libs.common.settings import SecurityProtocol
+from libs.common.settings import DATABASE_SCHEMES, SecurityProtocol
 
 
 def user_cache_folder() -> Path:
@@ -53,9 +53,8 @@ class StackSettings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_an_address(cls, given: SecretStr | None) -> SecretStr | None:
-        schemes = ("postgresql://", "postgres://")
         # Here, so that it is told at once; the libraries' own messages name no variable.
-        if given is not None and not given.get_secret_value().startswith(schemes):
+        if given is not None and not given.get_secret_value().startswith(DATABASE_SCHEMES):
             raise ValueError("needed is postgresql://user:password@host:port/name")
         return given
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 import structlog
 
@@ -19,6 +20,10 @@ from tests.stack import (
     unique_telemetry,
 )
 from tests.workers import is_worker, put_long_files_first, use_own_ports
+
+# A law says what is answered, not how soon: a busy machine takes longer than Hypothesis expects.
+hypothesis.settings.register_profile("headwater", deadline=None)
+hypothesis.settings.load_profile("headwater")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -16,6 +16,7 @@ def build() -> typer.Typer:
     keys.command("list")(list_all)
     keys.command("rotate")(rotate)
     keys.command("disable")(disable)
+    keys.command("enable")(enable)
     return keys
 
 
@@ -34,15 +35,21 @@ def create(  # noqa: PLR0913 - each is an option of the command line
     home: HomeOption = None,
 ) -> None:
     """Make a key and print it: nobody can read it again."""
-    from libs.common.db.accounts import NewIngestKey  # noqa: PLC0415 - see the package
+    from libs.common.db.accounts import (  # noqa: PLC0415 - see the package
+        ImpossibleKey,
+        NewIngestKey,
+        check_ingest_key,
+    )
 
     # A key for pages lies open in them: a server key, which is a secret, has to be asked for.
     kind = kind or ("browser" if origin else "server")
     if kind not in ("server", "browser"):
         fail("--kind takes server or browser")
-    if kind == "browser" and (not origin or backfill):
-        fail("a browser key needs --origin, and takes no --backfill")
     key = NewIngestKey(application, kind, name or application, origin or (), backfill)
+    try:
+        check_ingest_key(key)
+    except ImpossibleKey as error:
+        fail(str(error))
     administration = open_administration(home)
     made = run(administration.create_key(key))
     typer.echo(made.text)
@@ -68,5 +75,12 @@ def rotate(key_id: KeyArgument, home: HomeOption = None) -> None:
 def disable(key_id: KeyArgument, home: HomeOption = None) -> None:
     """Refuse a key from now on (gateways notice within ten seconds)."""
     administration = open_administration(home)
-    run(administration.disable_key(key_id))
+    run(administration.set_key_enabled(key_id, is_enabled=False))
     typer.echo(f"Disabled {key_id}")
+
+
+def enable(key_id: KeyArgument, home: HomeOption = None) -> None:
+    """Take a disabled key again, by its last secret."""
+    administration = open_administration(home)
+    run(administration.set_key_enabled(key_id, is_enabled=True))
+    typer.echo(f"Enabled {key_id}")

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from headwater.commands.options import HomeOption, fail, open_administration, run
+from libs.common.access_names import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH
 
 EmailArgument = Annotated[str, typer.Argument(help="The user's e-mail address")]
 PasswordOption = Annotated[
     str | None,
     typer.Option(help="The password; - reads it from standard input", show_default="a random one"),
 ]
-PASSWORD_MIN_LENGTH = 12
 
 
 def build() -> typer.Typer:
@@ -23,6 +23,7 @@ def build() -> typer.Typer:
     users.command("list")(list_all)
     users.command("set-password")(set_password)
     users.command("disable")(disable)
+    users.command("enable")(enable)
     users.command("set-subjects")(set_subjects)
     return users
 
@@ -62,10 +63,17 @@ def set_password(
 
 
 def disable(email: EmailArgument, home: HomeOption = None) -> None:
-    """Let a user in no more."""
+    """Let a user in no more; the last admin stays."""
     administration = open_administration(home)
-    run(administration.disable_user(email))
+    run(administration.set_user_active(email, is_active=False))
     typer.echo(f"Disabled {email}")
+
+
+def enable(email: EmailArgument, home: HomeOption = None) -> None:
+    """Let a disabled user in again."""
+    administration = open_administration(home)
+    run(administration.set_user_active(email, is_active=True))
+    typer.echo(f"Enabled {email}")
 
 
 def set_subjects(
@@ -91,6 +99,6 @@ def _choose_password(given: str | None) -> str:
     if given is None:
         return secrets.token_urlsafe(15)
     chosen = typer.get_text_stream("stdin").readline().rstrip("\n") if given == "-" else given
-    if len(chosen) < PASSWORD_MIN_LENGTH:
-        fail(f"a password has at least {PASSWORD_MIN_LENGTH} characters")
+    if not PASSWORD_MIN_LENGTH <= len(chosen) <= PASSWORD_MAX_LENGTH:
+        fail(f"a password has {PASSWORD_MIN_LENGTH} to {PASSWORD_MAX_LENGTH:,} characters")
     return chosen

@@ -12,9 +12,11 @@ from headwater.home import Home, write_private
 from libs.common.access_keys import secret_matches, split_key
 from libs.common.db.accounts import (
     NewIngestKey,
+    NewUser,
     create_api_token,
     create_ingest_key,
     create_user,
+    password_hasher,
 )
 from libs.common.db.engine import create_engine
 from libs.common.db.tables import ApiToken, IngestKey, User
@@ -79,10 +81,8 @@ async def _ensure_admin(connection: AsyncConnection, known: Secrets) -> tuple[UU
     if user_id is not None:
         # The home was lost and the database was not: nobody knows the password any more.
         await connection.execute(delete(User).where(User.id == user_id))
-    created = await create_user(
-        connection, email=known.admin_email, password=password, role="admin", actor=ACTOR
-    )
-    return created, password
+    admin = NewUser(known.admin_email, password_hasher().hash(password), "admin")
+    return await create_user(connection, admin, ACTOR), password
 
 
 async def _ensure_token(connection: AsyncConnection, text: str, user_id: UUID) -> str:

@@ -82,7 +82,7 @@ def service_table(around: Surroundings) -> list[ServiceSpec]:
             {
                 **around.environment,
                 **around.own_logs,
-                "HEADWATER_HEALTH_PORT": str(around.writer_port),
+                "HEADWATER_LISTEN_PORT": str(around.writer_port),
             },
         ),
         ServiceSpec(

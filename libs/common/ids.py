@@ -6,6 +6,7 @@ identity and the event's position, so that every attempt of a batch gives every 
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -14,6 +15,7 @@ import msgspec
 _VERSION_AND_VARIANT = (7 << 76) | (2 << 62)
 _RANDOM_BITS = ((1 << 12) - 1) << 64 | ((1 << 62) - 1)
 _BYTES_PER_ID = 10
+CHECKSUM_MODULUS = 1 << 128
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -65,6 +67,9 @@ def entropy_of(entropy: bytes, position: int) -> bytes:
     return entropy[position * _BYTES_PER_ID : (position + 1) * _BYTES_PER_ID]
 
 
-def checksum(ids: list[UUID]) -> int:
-    """Return the order-independent 128-bit checksum of row ids: their sum modulo 2^128."""
-    return sum([row_id.int for row_id in ids]) & ((1 << 128) - 1)
+def checksum(ids: Iterable[UUID]) -> int:
+    """Return the order-independent checksum of row ids: their sum modulo `CHECKSUM_MODULUS`.
+
+    Checksums add up by the same modulus.
+    """
+    return sum([row_id.int for row_id in ids]) % CHECKSUM_MODULUS

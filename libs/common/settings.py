@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+DATABASE_SCHEMES = ("postgresql://", "postgres://")
+"""How the address of a database begins."""
 Count = Annotated[int, Field(ge=1)]
 """A count or a size of which none at all makes no sense."""
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]

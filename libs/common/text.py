@@ -1,6 +1,7 @@
-"""What `text` means in a search: the one definition for slices, live tail and archives.
+"""What `text` means in a search: its pieces, and how they are looked for in slices and live tail.
 
 Each word, or "quoted phrase", must occur in the message as a piece of text, whatever its case.
+`tests/vectors/search_text.jsonl` says by example what every way of searching has to find.
 """
 
 import re
@@ -33,9 +34,3 @@ def fold_case(text: str) -> str:
     if text.isascii():
         return text.lower()
     return text.replace("\u0130", "i").replace("\u03a3", "\u03c3").lower()
-
-
-def text_matches(pieces: list[str], message: str) -> bool:
-    """Say whether every piece occurs in a message, as the database would."""
-    folded = fold_case(message)
-    return all(fold_case(piece) in folded for piece in pieces)

@@ -133,7 +133,7 @@ async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
         parts = {}
         if stop.is_set():
             parts["process"] = "draining"
-        if keys.refreshed_at is None:
+        if not keys.were_read.is_set():
             parts["postgres"] = "the ingest keys were never read"
         if not producer.is_ready and publisher.paused_reason is None:
             parts["kafka"] = "never connected"
@@ -161,7 +161,7 @@ async def serve(settings: IngestSettings, stop: asyncio.Event) -> None:
             tasks.create_task(producer.watch(), name="producer watch"),
             tasks.create_task(upkeep.run(publisher, producer, clock, watch), name="upkeep"),
         ]
-        await _wait_until(lambda: keys.refreshed_at is not None and producer.is_ready, stop)
+        await _wait_until(lambda: keys.were_read.is_set() and producer.is_ready, stop)
         await server.start()
         await stop.wait()
         log.info("draining")

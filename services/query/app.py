@@ -14,7 +14,6 @@ from libs.common.clock import Clock, SystemClock
 from libs.common.db.engine import DATABASE_ERRORS, Timeouts, create_engine
 from libs.common.db.migrate import head_revision
 from libs.common.db.slow_sql import log_slow_statements
-from libs.common.http.guards import AccessLog, BodyLimit, SecurityHeaders
 from libs.common.http.health import Readiness, health_routes
 from libs.common.kafka.connection import connection_options
 from libs.common.kafka.follower import TopicFollower
@@ -33,6 +32,7 @@ from services.query.api.admin_users import UserRoutes
 from services.query.api.auth import AuthRoutes
 from services.query.api.docs import docs_routes
 from services.query.api.exports import ExportPlaces, ExportRoutes
+from services.query.api.guards import AccessLog, BodyLimit, SecurityHeaders
 from services.query.api.log_counts import CountRoutes
 from services.query.api.login_gate import LoginGate, PasswordHashing
 from services.query.api.logs import LogRoutes

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from libs.common.clock import Clock
 from libs.common.events import UndecodableRecord, decode_batch
 from libs.common.ids import milliseconds
-from libs.common.kafka.follower import Reach
 from libs.common.kafka.reader import LogUnavailable
 from libs.common.kafka.records import Record, record_time
 from libs.common.telemetry.logs import get_logger
@@ -29,8 +28,8 @@ class Follower(Protocol):
 
     positions: dict[int, int]
 
-    async def start(self, since: datetime | None) -> Reach:
-        """Begin at a time, or behind the last record."""
+    async def start(self, since: datetime | None) -> Mapping[int, int]:
+        """Begin at a time, or behind the last record; return the first offsets."""
         ...
 
     async def poll(self, wait: timedelta, most: int) -> Sequence[Record]:
@@ -192,11 +191,11 @@ class TailHub:
         follower = self._new_follower()
         since = None if mark is None else self._clock.now() - self._limits.resume
         try:
-            reach = await follower.start(since)
+            firsts = await follower.start(since)
         except LogUnavailable as error:
             raise TailUnavailable("Kafka does not answer now") from error
-        self._ring.start(dict(reach.first))
-        self._mark = Mark(1, milliseconds(self._clock.now()), dict(reach.first))
+        self._ring.start(dict(firsts))
+        self._mark = Mark(1, milliseconds(self._clock.now()), dict(firsts))
         self._idle_since = self._clock.monotonic()
         self._task = asyncio.create_task(
             self._run(follower, catches_up=since is not None), name="tail"
@@ -221,13 +220,13 @@ class TailHub:
             await asyncio.sleep(limits.retry.total_seconds())
             follower = self._new_follower()
             try:
-                reach = await follower.start(record_time(self._mark.at_ms) - limits.overlap)
+                firsts = await follower.start(record_time(self._mark.at_ms) - limits.overlap)
             except LogUnavailable as error:
                 log.warning("the tail cannot read", error=str(error)[:300])
                 continue
             known = self._mark.offsets
-            if any(first > known.get(number, first) for number, first in reach.first.items()):
-                self._ring.start(dict(reach.first))
+            if any(first > known.get(number, first) for number, first in firsts.items()):
+                self._ring.start(dict(firsts))
             return follower
 
     async def _read(self, follower: Follower, *, catches_up: bool) -> None:
@@ -275,9 +274,9 @@ class TailHub:
         """Go on at the end of the log, for it grows faster than it can be shown."""
         before = self._mark
         await follower.stop()
-        reach = await follower.start(None)
-        self._ring.start(dict(reach.first))
-        self._mark = Mark(1, milliseconds(self._clock.now()), dict(reach.first))
+        firsts = await follower.start(None)
+        self._ring.start(dict(firsts))
+        self._mark = Mark(1, milliseconds(self._clock.now()), dict(firsts))
         log.warning("the tail jumped over records: there are more than it can show")
         for watching in self._watchings:
             watching.watcher.tell("gap", _gap(before, self._mark), self._mark)

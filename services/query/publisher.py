@@ -1,32 +1,15 @@
 """Hands dead letters to the gateway, the only publisher of `telemetry`."""
 
-from datetime import datetime
-from typing import Any
-from uuid import UUID
-
 import httpx
 import msgspec
 
 from libs.common.access_keys import internal_signature
+from libs.common.events import Letter
 from libs.common.telemetry.trace import current_trace_id
 from services.query.domain.errors import GatewayUnavailable, ReplayRefused
 
 _PATH = "/internal/replay"
 _TIMEOUT_S = 8.0
-
-
-class Letter(msgspec.Struct):
-    """A dead letter as the gateway's internal route takes it."""
-
-    letter_id: UUID
-    stage: str
-    dead_lettered_count: int
-    application: str
-    key_id: str
-    batch_id: UUID | None
-    received_at: datetime
-    event_kind: str
-    payload: dict[str, Any]
 
 
 class ReplayPublisher:

@@ -78,9 +78,7 @@ async def serve(settings: WriterSettings, stop: asyncio.Event) -> None:
             parts["kafka"] = "no partitions assigned yet"
         return parts
 
-    listen = Listen(
-        settings.listen_host, settings.health_port or settings.listen_port, settings.listen_fd
-    )
+    listen = Listen(settings.listen_host, settings.listen_port, settings.listen_fd)
     routes = health_routes(watch, missing, metrics)
     server = HttpServer(Starlette(routes=routes), listen, _GRACE, metrics)
     await server.start()

@@ -98,10 +98,6 @@ class WriterSink:
             self._lag.labels(partition=str(partition)).set(count)
         self._halted.set(len(halted))
 
-    async def close(self) -> None:
-        for database in self._databases:
-            await database.close()
-
     async def _store_lane(self, database: Database, takes: Sequence[Take[Item]]) -> None:
         began = self._clock.monotonic()
         try:

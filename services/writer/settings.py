@@ -17,9 +17,6 @@ class WriterSettings(CommonSettings):
 
     telemetry_topic: str = TELEMETRY.name
     """Kafka topic that batches are read from."""
-    health_port: int = Field(
-        default=0, ge=0, le=65_535, description="Of /healthz, /readyz, /metrics; 0 = any"
-    )
     slow_request: timedelta = Field(
         default=timedelta(seconds=1), description="Requests that took longer are kept raw"
     )

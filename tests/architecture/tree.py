@@ -6,7 +6,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("libs", "services", "headwater", "sdk/python")
 CODE_FOLDERS = (*PACKAGES, "tests", "bench", "scripts")
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 NOT_OURS = {"__pycache__", "node_modules", ".venv", "dist"}
 
 
@@ -37,11 +36,6 @@ def service_folders() -> list[Path]:
 def service_names() -> set[str]:
     """Return the names of the services that exist."""
     return {folder.name for folder in service_folders()}
-
-
-def module_name(path: Path) -> str:
-    """Return the dotted import path of a file."""
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def _below(folders: tuple[str, ...], suffix: str) -> Iterator[Path]:

@@ -18,6 +18,7 @@ from headwater.stack import PortBook
 from libs.common.clock import SystemClock
 from libs.common.db.accounts import (
     NewIngestKey,
+    NewUser,
     create_api_token,
     create_ingest_key,
     create_user,
@@ -137,7 +138,7 @@ def running_product(
             "HEADWATER_INGEST_INTERNAL_URL": f"http://127.0.0.1:{ingest_port}",
         },
     )
-    writer_environment = {"HEADWATER_HEALTH_PORT": str(writer_port), **(writer_settings or {})}
+    writer_environment = {"HEADWATER_LISTEN_PORT": str(writer_port), **(writer_settings or {})}
     processes = [
         ServiceProcess(spec, around)
         for spec in (
@@ -179,13 +180,8 @@ async def _make_accounts(url: str) -> tuple[str, str, str]:
             browser_key = await create_ingest_key(
                 connection, NewIngestKey("shop", "browser", "pages", ("*",)), "test"
             )
-            user_id = await create_user(
-                connection,
-                email="admin@example.com",
-                password=secrets.token_hex(8),
-                role="admin",
-                actor="test",
-            )
+            admin = NewUser("admin@example.com", None, "admin")
+            user_id = await create_user(connection, admin, "test")
             token = await create_api_token(connection, user_id=user_id, name="e2e", actor="test")
     finally:
         await engine.dispose()

@@ -16,6 +16,7 @@ from headwater.stack.ports import PortBook
 from headwater.topic_adoption import adopt, plan_adoption
 from libs.common.db.accounts import (
     NewIngestKey,
+    NewUser,
     create_api_token,
     create_ingest_key,
     create_user,
@@ -196,13 +197,8 @@ class Scene:
                     connection, NewIngestKey("faults", "server", "load"), "faults"
                 )
                 if self.plan.with_query:
-                    user_id = await create_user(
-                        connection,
-                        email="faults@example.com",
-                        password=secrets.token_hex(16),
-                        role="admin",
-                        actor="faults",
-                    )
+                    admin = NewUser("faults@example.com", None, "admin")
+                    user_id = await create_user(connection, admin, "faults")
                     token = await create_api_token(
                         connection, user_id=user_id, name="faults", actor="faults"
                     )
@@ -226,7 +222,7 @@ class Scene:
         assert self._around is not None
         name = f"writer-{number}"
         port = self._ports.take(name)
-        environment = {"HEADWATER_HEALTH_PORT": str(port), **SLICING}
+        environment = {"HEADWATER_LISTEN_PORT": str(port), **SLICING}
         spec = ProcessSpec(name, self.plan.writer_module, port, None, environment)
         return ServiceProcess(spec, self._around)
 

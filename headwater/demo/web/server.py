@@ -73,7 +73,7 @@ async def serve_demo(
         await server.drain()
     finally:
         await asyncio.to_thread(log.close)
-        await administration.disable_key(key.id)
+        await administration.set_key_enabled(key.id, is_enabled=False)
         await engine.dispose()
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from libs.common.clock import SystemClock
+from libs.common.settings import DATABASE_SCHEMES
 
 DATABASE_ERRORS = (
     SQLAlchemyError,
@@ -27,8 +28,6 @@ _TRUSTED = timedelta(seconds=1)
 """A connection that was used so lately is not asked whether it is there."""
 _USED_AT = "headwater_used_at"
 _CLOCK = SystemClock()
-
-APPLICATION_SCHEMES = ("postgresql://", "postgres://")
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def _check_use(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
 
 def sqlalchemy_url(database_url: str) -> str:
     """Turn a plain postgresql:// address into the one that names the driver."""
-    for scheme in APPLICATION_SCHEMES:
+    for scheme in DATABASE_SCHEMES:
         if database_url.startswith(scheme):
             return "postgresql+asyncpg://" + database_url.removeprefix(scheme)
     return database_url

@@ -8,6 +8,7 @@ from libs.common.events.codec import (
     decode_rows,
     encode_batch,
 )
+from libs.common.events.letters import Letter
 from libs.common.events.levels import KNOWN_LEVELS, LEVELS, level_name
 from libs.common.events.records import (
     BatchRecord,
@@ -25,6 +26,7 @@ __all__ = [
     "BatchRecord",
     "BatchRows",
     "ExceptionRow",
+    "Letter",
     "LogRow",
     "PackedRows",
     "SampleRow",

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,14 +23,6 @@ _FETCH_LEAST_BYTES = 64 * 1024
 _PARTITION_FETCH_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Reach:
-    """Where following begins, and where the log ended at that moment, by partition."""
-
-    first: Mapping[int, int]
-    end: Mapping[int, int]
-
-
 class TopicFollower:
     """Reads what is appended to a topic. Not for storing: a record may be missed or seen twice."""
 
@@ -42,8 +33,11 @@ class TopicFollower:
         self.positions: dict[int, int] = {}
         """The next offset of each partition."""
 
-    async def start(self, since: datetime | None) -> Reach:
-        """Begin at the first records of that time, or behind the last; raises LogUnavailable."""
+    async def start(self, since: datetime | None) -> Mapping[int, int]:
+        """Begin at the first records of that time, or behind the last; raises LogUnavailable.
+
+        Returns the first offset of each partition.
+        """
         consumer = AIOKafkaConsumer(
             self._topic,
             **self._connection,
@@ -78,7 +72,7 @@ class TopicFollower:
         self._consumer = consumer
         self.positions = dict(firsts)
         self._seek(consumer)
-        return Reach(firsts, {place.partition: end for place, end in ends.items()})
+        return firsts
 
     async def poll(self, wait: timedelta, most: int) -> Sequence[Record]:
         """Return the next records, each partition's in order; raises LogUnavailable."""

@@ -12,10 +12,7 @@ from libs.common.redaction.rules import Rules, load_rules
 from libs.common.redaction.sql import strip_sql_literals
 from libs.common.redaction.walk import JsonValue
 
-REDACTED = "[REDACTED]"
-
 __all__ = [
-    "REDACTED",
     "Hits",
     "JsonValue",
     "RawResult",

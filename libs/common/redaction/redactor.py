@@ -26,14 +26,9 @@ class Redactor:
     def __init__(self, rules: Rules) -> None:
         fold = Fold(rules.fold)
         names = NameTest(rules.names, fold)
-        self._prefilter = Prefilter(rules.prefilter)
         texts = TextRedactor(rules, names, fold)
-        self._raw = RawRedactor(self._prefilter, names, texts, rules.replacement)
+        self._raw = RawRedactor(Prefilter(rules.prefilter), names, texts, rules.replacement)
         self._walk = Walk(rules, names, texts)
-
-    def suspects(self, body: bytes) -> bool:
-        """Return False when nothing in this JSON text can be changed by redaction."""
-        return self._prefilter.suspects(body)
 
     def redact_raw(self, events: Sequence[Raw], hits: Hits) -> RawResult:
         """Redact the raw JSON of events without decoding them; the fastest way through a batch.

@@ -85,7 +85,7 @@ class Intake:
         Raises Unauthorized, OriginRefused, or Unavailable where no keys are known yet.
         """
         keys = self.keys.keys
-        if self.keys.refreshed_at is None:
+        if not self.keys.were_read.is_set():
             # 401 would make clients throw away what they hold
             raise Unavailable("the ingest keys were not read yet")
         try:

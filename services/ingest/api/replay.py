@@ -5,20 +5,19 @@ The gateway is the only publisher of `telemetry`. The caller proves itself by an
 
 import hmac
 import re
-from typing import Any, Literal, TypeVar
-from uuid import UUID, uuid5
+from typing import Any, TypeVar
+from uuid import uuid5
 
 import msgspec
 
 from libs.common.access_keys import internal_signature
-from libs.common.events import BatchRecord, ExceptionRow, LogRow, SampleRow, encode_batch
+from libs.common.events import BatchRecord, ExceptionRow, Letter, LogRow, SampleRow, encode_batch
 from libs.common.events.records import BatchHeader
 from libs.common.ids import batch_key
 from libs.common.time_limits import TimeLimit
 from services.ingest.api.intake import Endpoint, Intake, Post
 from services.ingest.api.requests import JSON, BodyLimits, Reply, read_body
 from services.ingest.domain.batch import Verdict
-from services.ingest.domain.client_events import Moment
 from services.ingest.domain.errors import InvalidBatch, Unauthorized
 from services.ingest.domain.inflight import Inflight
 
@@ -31,20 +30,6 @@ _LETTER_BYTES = 1024 * 1024
 _GROWTH = 4
 """A letter is one event; JSON in a text of JSON doubles it at the worst, and it has a head."""
 _AT_ONCE_COUNT = 4
-
-
-class Letter(msgspec.Struct):
-    """A dead letter as query sends it."""
-
-    letter_id: UUID
-    stage: str
-    dead_lettered_count: int
-    application: str
-    key_id: str
-    received_at: Moment
-    event_kind: Literal["log", "exception", "sample"]
-    payload: dict[str, Any]
-    """The redacted row by column name."""
 
 
 class ReplayEndpoint(Endpoint):

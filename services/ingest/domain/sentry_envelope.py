@@ -64,11 +64,6 @@ def event_id_of(values: dict[str, Any]) -> UUID | None:
     return UUID(text) if _EVENT_ID.fullmatch(text) else None
 
 
-def read_sentry_envelope(body: bytes) -> SentryEnvelope:
-    """Divide an envelope into its items; raises MalformedBody."""
-    return divide(read_first_line(body))
-
-
 def read_first_line(body: bytes) -> SentryEnvelope:
     """Return an envelope with its items not divided yet; raises MalformedBody."""
     header, header_end = _header(body, 0, "the envelope's header")

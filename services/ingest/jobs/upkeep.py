@@ -55,7 +55,7 @@ class Upkeep:
             now = clock.monotonic()
             try:
                 if now >= due_keys:
-                    await self._keys.refresh(clock.now())
+                    await self._keys.refresh()
                     due_keys = now + self._settings.keys_refresh.total_seconds()
                 await self._follow_pauses(publisher, producer)
                 if now >= due_flush:

@@ -1,7 +1,6 @@
 """A copy of all ingest keys in memory."""
 
 import asyncio
-from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,10 +15,10 @@ class KeyStore:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self.keys: dict[str, IngestKeyRecord] = {}
-        self.refreshed_at: datetime | None = None
         self.were_read = asyncio.Event()
+        """Set once there is a copy at all."""
 
-    async def refresh(self, now: datetime) -> None:
+    async def refresh(self) -> None:
         """Read all keys anew; raises what SQLAlchemy raises and keeps the last copy then."""
         async with self._engine.connect() as connection:
             rows = await connection.execute(
@@ -41,7 +40,6 @@ class KeyStore:
                 for row in rows
             }
         self.keys = keys
-        self.refreshed_at = now
         self.were_read.set()
 
     async def paused_topics(self) -> dict[str, str]:

@@ -12,7 +12,6 @@ from libs.common.clock import Clock
 from libs.common.db.accounts import NewIngestKey
 from services.query.api.access import V1, Admin
 from services.query.api.documents import Document, IfMatch, KeyId, Name, Versioned, versioned
-from services.query.domain.errors import InvalidDocument
 from services.query.store.ingest_keys import IngestKeyStore
 
 Origin = Annotated[
@@ -115,8 +114,6 @@ class KeyRoutes:
 
     async def create(self, body: NewKeyBody, who: Admin, response: Response) -> NewKey:
         """Make a key. Gateways know it within ten seconds."""
-        if body.kind == "browser" and (not body.origins or body.may_backfill):
-            raise InvalidDocument("a browser key needs origins and may not backfill")
         row, secret = await self.keys.create(NewIngestKey(**body.model_dump()), who.email)
         return NewKey(**versioned(Key, row, response).model_dump(), key=secret.text)
 

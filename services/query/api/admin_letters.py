@@ -9,11 +9,12 @@ from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints
 
 from libs.common.access_names import PRINTABLE
+from libs.common.events import Letter
 from services.query.api.access import V1, Admin
 from services.query.api.cursors import CursorBook
 from services.query.api.documents import Answer, ListAsk, read_row
 from services.query.domain.errors import GatewayUnavailable, ReplayRefused
-from services.query.publisher import Letter, ReplayPublisher
+from services.query.publisher import ReplayPublisher
 from services.query.store.dead_letters import DeadLetterStore, LetterFilter
 from services.query.store.records import Record
 

@@ -8,7 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field, StringConstraints
 
-from libs.common.access_names import PRINTABLE
+from libs.common.access_names import PRINTABLE, SUBJECT_MAX_COUNT, SUBJECT_PART_MAX_LENGTH
+from libs.common.db.accounts import NewUser
 from services.query.api.access import V1, Admin
 from services.query.api.auth import NewPassword
 from services.query.api.cursors import CursorBook
@@ -23,12 +24,18 @@ from services.query.api.documents import (
 )
 from services.query.api.login_gate import PasswordHashing
 from services.query.domain.scope import Role
-from services.query.store.users import NewUser, UserStore
+from services.query.store.users import UserStore
 
-SubjectPart = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=PRINTABLE)]
+SubjectPart = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=SUBJECT_PART_MAX_LENGTH, pattern=PRINTABLE),
+]
 Subjects = Annotated[
     list[tuple[SubjectPart, SubjectPart]],
-    Field(max_length=1_000, description="Pairs of application and user id; empty sees nothing"),
+    Field(
+        max_length=SUBJECT_MAX_COUNT,
+        description="Pairs of application and user id; empty sees nothing",
+    ),
 ]
 
 
@@ -115,8 +122,7 @@ class UserRoutes:
         password_hash = None
         if body.password is not None:
             password_hash = await self.hashing.hash(body.password)
-        subjects = [list(pair) for pair in body.subjects]
-        made = NewUser(body.email, password_hash, body.role, subjects)
+        made = NewUser(body.email, password_hash, body.role, body.subjects)
         return versioned(UserAnswer, await self.users.create(made, who.email), response)
 
     async def read(self, user_id: UUID, _: Admin, response: Response) -> UserAnswer:
@@ -138,7 +144,5 @@ class UserRoutes:
             changes["password_hash"] = (
                 None if password is None else await self.hashing.hash(password)
             )
-        if "subjects" in changes:
-            changes["subjects"] = [list(pair) for pair in changes["subjects"]]
         row = await self.users.change(user_id, changes, if_match, who.email)
         return versioned(UserAnswer, row, response)

@@ -7,19 +7,19 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from libs.common.access_names import PASSWORD_MAX_LENGTH, PASSWORD_MIN_LENGTH
 from libs.common.clock import Clock
 from services.query.api.access import COOKIE, V1, Access, SignedIn
 from services.query.api.documents import Document
-from services.query.api.login_gate import MAX_PASSWORD_LENGTH, LoginGate, PasswordHashing
+from services.query.api.login_gate import LoginGate, PasswordHashing
 from services.query.domain.errors import InvalidCredentials
 from services.query.domain.scope import Role
 from services.query.settings import QuerySettings
 from services.query.store.accounts import AccountStore, Identity, hash_cookie
 
-MIN_PASSWORD_LENGTH = 12
 _COOKIE_BYTES = 32
 
-NewPassword = Annotated[str, Field(min_length=MIN_PASSWORD_LENGTH, max_length=MAX_PASSWORD_LENGTH)]
+NewPassword = Annotated[str, Field(min_length=PASSWORD_MIN_LENGTH, max_length=PASSWORD_MAX_LENGTH)]
 
 
 class LoginBody(Document):

@@ -161,7 +161,7 @@ class ExportRoutes:
         last = await self.events.one(scope, LOGS, after)
         if last is None:
             raise InvalidParameter("after", "no such log")
-        return Place(last.created_at, last.id)
+        return Place.of(last)
 
     def _file_name(self, format_name: FormatName) -> str:
         return f"headwater-logs-{self.clock.now():%Y%m%dT%H%M%SZ}.{format_name}"

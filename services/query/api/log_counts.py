@@ -17,6 +17,7 @@ from services.query.api.log_parameters import (
     by_parameter,
     field_parameter,
     interval_parameter,
+    split_parameters,
     top_parameter,
 )
 from services.query.api.plain_route import PlainRoute
@@ -34,7 +35,6 @@ from services.query.domain.facets import (
     check_fields,
     plan_range,
 )
-from services.query.domain.log_filters import LogFilters, parse_filters
 from services.query.store.log_counts import Histogram, LogCountStore
 
 _MOST_SERIES = 20
@@ -123,23 +123,6 @@ class CountRoutes:
         )
 
 
-def split_parameters(
-    request: Request, own_limits: dict[str, int]
-) -> tuple[dict[str, list[str]], LogFilters]:
-    """Take a route's own parameters out of the filters; raises InvalidParameter."""
-    own: dict[str, list[str]] = {name: [] for name in own_limits}
-    rest: list[tuple[str, str]] = []
-    for name, text in request.query_params.multi_items():
-        if name in own:
-            own[name].append(text)
-        else:
-            rest.append((name, text))
-    for name, texts in own.items():
-        if len(texts) > own_limits[name]:
-            raise InvalidParameter(name, f"at most {own_limits[name]} times")
-    return own, parse_filters(rest)
-
-
 def _whole(name: str, texts: Sequence[str], default: int, most: int) -> int:
     if not texts:
         return default
@@ -161,19 +144,20 @@ def _histogram(query: StatisticsQuery, column: str, counted: Histogram) -> dict[
         return -pair[1].total(), str(pair[0])
 
     ordered = sorted(counted.counts.items(), key=by_size)
+    everything = [*counted.counts.values(), counted.rest]
     return {
         "from": query.range.lower,
         "to": query.range.upper,
         "interval_seconds": int(query.interval.total_seconds()),
         "by": column,
-        "count": sum(counts.total() for _, counts in ordered),
+        "count": sum(counts.total() for counts in everything),
         "rows": counted.rows,
         "buckets": starts,
-        "counts": in_buckets(counts for _, counts in ordered),
+        "counts": in_buckets(everything),
         "series": [
             {"value": value, "count": counts.total(), "counts": in_buckets([counts])}
             for value, counts in ordered[:_MOST_SERIES]
         ],
-        "other": in_buckets(counts for _, counts in ordered[_MOST_SERIES:]),
+        "other": in_buckets([*(counts for _, counts in ordered[_MOST_SERIES:]), counted.rest]),
         "searched_to": counted.searched_to,
     }

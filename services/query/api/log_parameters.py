@@ -1,14 +1,17 @@
-"""The query parameters of log searches, as OpenAPI documents them.
+"""The query parameters of log searches: a route's own and filters, and how OpenAPI documents them.
 
-They are read by `domain/log_filters.py`, not by FastAPI: `level!` is no Python name, and what is
+Filters are read by `domain/log_filters.py`, not by FastAPI: `level!` is no Python name, and what is
 unknown is to be refused by name.
 """
 
 from typing import Any
 
+from fastapi import Request
+
 from libs.common.events import LEVELS
 from libs.common.http.paging import DEFAULT_LIMIT, MAX_LIMIT
 from services.query.domain.buckets import INTERVALS
+from services.query.domain.errors import InvalidParameter
 from services.query.domain.facets import (
     DEFAULT_TOP,
     FACET_COLUMNS,
@@ -16,11 +19,12 @@ from services.query.domain.facets import (
     MAX_FIELDS,
     MAX_TOP,
 )
+from services.query.domain.fields import MAX_INTEGER, TEXT_COLUMNS
 from services.query.domain.log_filters import (
-    MAX_INTEGER,
     MAX_VALUE_LENGTH,
     MAX_VALUES,
-    TEXT_COLUMNS,
+    LogFilters,
+    parse_filters,
 )
 from services.query.domain.tail import KINDS
 from services.query.domain.tail_marks import MAX_LENGTH
@@ -39,6 +43,23 @@ _EXAMPLES = {
     "request_path": "/api/v1/orders",
 }
 _NO_NUL = r"^[^\x00]*$"
+
+
+def split_parameters(
+    request: Request, own_limits: dict[str, int]
+) -> tuple[dict[str, list[str]], LogFilters]:
+    """Take a route's own parameters out of the filters; raises InvalidParameter."""
+    own: dict[str, list[str]] = {name: [] for name in own_limits}
+    rest: list[tuple[str, str]] = []
+    for name, text in request.query_params.multi_items():
+        if name in own:
+            own[name].append(text)
+        else:
+            rest.append((name, text))
+    for name, texts in own.items():
+        if len(texts) > own_limits[name]:
+            raise InvalidParameter(name, f"at most {own_limits[name]} times")
+    return own, parse_filters(rest)
 
 
 def _parameter(name: str, description: str, schema: dict[str, Any], example: Any) -> Parameter:
@@ -68,7 +89,7 @@ def _both_ways(name: str, item: dict[str, Any], example: Any) -> list[Parameter]
 def _filter_parameters() -> list[Parameter]:
     text = {"type": "string", "maxLength": MAX_VALUE_LENGTH, "pattern": _NO_NUL}
     status = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}
-    duration = {"type": "number"}
+    number = {"type": "number"}
     moment = {"type": "string", "format": "date-time"}
     made = [
         _parameter(
@@ -91,8 +112,8 @@ def _filter_parameters() -> list[Parameter]:
     made += _both_ways("request_method", text, "GET")
     made += _both_ways("status_code", status, 500)
     for bound, word in (("min", "at least"), ("max", "at most")):
-        made.append(_parameter(f"status_code_{bound}", f"{word} this status", duration, 500))
-        made.append(_parameter(f"duration_ms_{bound}", f"{word} so long", duration, 12.5))
+        made.append(_parameter(f"status_code_{bound}", f"{word} this status", number, 500))
+        made.append(_parameter(f"duration_ms_{bound}", f"{word} so long", number, 12.5))
     made += [
         _parameter(
             "from", "at this moment or later (or `start_time`)", moment, "2026-11-23T00:00:00Z"

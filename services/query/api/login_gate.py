@@ -10,6 +10,7 @@ from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from pwdlib.exceptions import PwdlibError
 
+from libs.common.access_names import EMAIL_MAX_LENGTH, PASSWORD_MAX_LENGTH
 from libs.common.db.accounts import password_hasher
 from libs.common.telemetry.logs import get_logger
 from libs.common.telemetry.metrics import Metrics
@@ -17,8 +18,6 @@ from services.query.domain.errors import InvalidCredentials, TooManyLogins
 from services.query.settings import QuerySettings
 from services.query.store.accounts import AccountStore, Credentials
 
-MAX_PASSWORD_LENGTH = 1_024
-_MAX_EMAIL_LENGTH = 320
 _HASHES_AT_ONCE = 2
 _MOST_WAITING = 30
 _MOST_FAMILIAR = 10_000
@@ -98,14 +97,14 @@ class LoginGate:
         account = hashlib.sha256(email.strip().casefold().encode()).hexdigest()
         await self._admit(account, address)
         is_possible = (
-            0 < len(email) <= _MAX_EMAIL_LENGTH
+            0 < len(email) <= EMAIL_MAX_LENGTH
             and "\0" not in email
-            and len(password) <= MAX_PASSWORD_LENGTH
+            and len(password) <= PASSWORD_MAX_LENGTH
         )
         known = await self._accounts.credentials(email.strip()) if is_possible else None
         await self._admit_address(address)
         is_right = await self._hashing.verify(
-            password[:MAX_PASSWORD_LENGTH], known.password_hash if known else None
+            password[:PASSWORD_MAX_LENGTH], known.password_hash if known else None
         )
         if known is None or not is_right:
             await self._limiter.hit(self._per_address, "address", address)

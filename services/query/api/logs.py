@@ -11,16 +11,20 @@ from libs.common.clock import Clock
 from services.query.api.access import V1, SignedIn
 from services.query.api.cursors import CursorBook
 from services.query.api.json_answers import json_answer
-from services.query.api.log_counts import split_parameters
 from services.query.api.log_documents import LogEntry, LogPage, LogStatisticsAnswer
-from services.query.api.log_parameters import FILTER_PARAMETERS, PAGE_PARAMETERS, interval_parameter
+from services.query.api.log_parameters import (
+    FILTER_PARAMETERS,
+    PAGE_PARAMETERS,
+    interval_parameter,
+    split_parameters,
+)
 from services.query.api.plain_route import PlainRoute
 from services.query.domain.buckets import StatisticsQuery, bucket_starts, plan_statistics
 from services.query.domain.errors import NotFound
 from services.query.domain.log_filters import LogFilters, parse_log_query
-from services.query.domain.pages import PageEdges, Place
+from services.query.domain.pages import PageEdges
 from services.query.store.events import EventStore, Search
-from services.query.store.kinds import LOGS, Item
+from services.query.store.kinds import LOGS
 from services.query.store.log_statistics import LogStatistics, LogStatisticsStore, Tally
 
 _MOST_SOURCES = 20
@@ -75,16 +79,10 @@ class LogRoutes:
         # read before the rows: what it promises must hold for what is read after
         complete_through = self.complete_through()
         page = await self.events.page(identity.scope, LOGS, search_of(query.filters), ask)
-        edges = PageEdges(
-            first=_place(page.items[0]) if page.items else None,
-            last=_place(page.items[-1]) if page.items else None,
-            has_more=page.has_more,
-            searched_to=page.searched_to,
-        )
         return json_answer(
             {
                 "items": page.items,
-                **book.cursors(ask, edges),
+                **book.cursors(ask, PageEdges.of(page)),
                 "complete_through": complete_through,
                 "searched_to": page.searched_to,
             }
@@ -134,7 +132,7 @@ def _statistics(query: StatisticsQuery, counted: LogStatistics) -> dict[str, obj
 
 def _tally(tally: Tally, top: set[str]) -> dict[str, object]:
     by_source = {source: count for source, count in tally.by_source.items() if source in top}
-    rest = sum(tally.by_source.values()) - sum(by_source.values())
+    rest = tally.count - sum(by_source.values())
     if rest:
         by_source["other"] = by_source.get("other", 0) + rest
     return {
@@ -143,7 +141,3 @@ def _tally(tally: Tally, top: set[str]) -> dict[str, object]:
         "by_level": dict(tally.by_level),
         "by_source": by_source,
     }
-
-
-def _place(item: Item) -> Place:
-    return Place(item.created_at, item.id)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from libs.common.db.accounts import EmailTaken, LastAdmin
 from libs.common.http.paging import InvalidCursor
 from libs.common.http.problems import HeadwaterError, Problem
 from libs.common.telemetry.logs import get_logger
@@ -29,8 +30,8 @@ STATUS: dict[type[HeadwaterError], int] = {
     errors.InvalidQuery: 422,
     errors.InvalidDocument: 422,
     errors.Conflict: 409,
-    errors.EmailTaken: 409,
-    errors.LastAdmin: 409,
+    EmailTaken: 409,
+    LastAdmin: 409,
     errors.LetterDecided: 409,
     errors.ReplayRefused: 409,
     errors.PreconditionMissing: 428,

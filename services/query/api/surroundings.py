@@ -79,7 +79,7 @@ class SurroundingRoutes:
         event = await self._event(scope, log_id)
         condition = neighbours(query.by, event.application, event.source, event.trace_id)
         search = Search(condition, event.created_at - REACH, event.created_at + REACH)
-        place = Place(event.created_at, event.id)
+        place = Place.of(event)
         complete_through = self.complete_through()
         sides = {}
         for name, count, direction in (
@@ -111,17 +111,11 @@ class SurroundingRoutes:
         page = await self.events.joined_page(identity.scope, kinds, search, ask)
         if not page.items and page.searched_to is None and query.cursor is None:
             raise NotFound("no such trace")
-        edges = PageEdges(
-            first=_place(page.items[0]) if page.items else None,
-            last=_place(page.items[-1]) if page.items else None,
-            has_more=page.has_more,
-            searched_to=page.searched_to,
-        )
         return json_answer(
             {
                 "trace_id": trace_id,
                 "items": page.items[::-1],
-                "next_cursor": book.cursors(ask, edges)["prev_cursor"],
+                "next_cursor": book.cursors(ask, PageEdges.of(page))["prev_cursor"],
                 "complete_through": complete_through,
                 "searched_to": page.searched_to,
             }
@@ -143,7 +137,3 @@ def trace_ask(book: CursorBook, query: TraceAsk) -> PageAsk:
     if query.cursor is None:
         return PageAsk(query.limit, None, "newer")
     return book.ask(query.limit, query.cursor)
-
-
-def _place(item: Item) -> Place:
-    return Place(item.created_at, item.id)

@@ -11,8 +11,7 @@ from starlette.responses import StreamingResponse
 
 from libs.common.clock import Clock
 from services.query.api.access import V1, Access, SignedIn
-from services.query.api.log_counts import split_parameters
-from services.query.api.log_parameters import FILTER_PARAMETERS, TAIL_PARAMETERS
+from services.query.api.log_parameters import FILTER_PARAMETERS, TAIL_PARAMETERS, split_parameters
 from services.query.api.plain_route import PlainRoute
 from services.query.api.streams import ClosingStream
 from services.query.domain.conditions import AllOf, within

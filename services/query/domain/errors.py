@@ -11,8 +11,6 @@ HeadwaterError
 │   └── InvalidQuery         what `q=` says is no query; it says where and why
 ├── InvalidDocument          the body breaks a rule that spans fields
 ├── Conflict
-│   ├── EmailTaken           another user has the address
-│   ├── LastAdmin            nobody would be left to administer
 │   ├── LetterDecided        the dead letter is not open any more
 │   └── ReplayRefused        the gateway would not take the dead letter
 ├── PreconditionMissing      a change without If-Match
@@ -23,6 +21,8 @@ HeadwaterError
     ├── SearchTooSlow        not even a small part was searched within the budget
     ├── TailUnavailable      Kafka cannot be read now, or too many watch already
     └── ExportsBusy          as many exports run as may
+
+What the `headwater` command refuses too, EmailTaken and LastAdmin, is in `libs.common.db.accounts`.
 """
 
 from libs.common.http.problems import HeadwaterError
@@ -74,14 +74,6 @@ class InvalidDocument(HeadwaterError):
 
 class Conflict(HeadwaterError):
     reason = "conflict"
-
-
-class EmailTaken(Conflict):
-    reason = "email_taken"
-
-
-class LastAdmin(Conflict):
-    reason = "last_admin"
 
 
 class LetterDecided(Conflict):

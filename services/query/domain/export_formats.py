@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from operator import itemgetter
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
 
 FormatName = Literal["json", "ndjson", "csv", "txt"]
-FORMAT_NAMES: tuple[FormatName, ...] = get_args(FormatName)
 
 _encoder = msgspec.json.Encoder()
 _FORMULA_STARTS = frozenset("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")

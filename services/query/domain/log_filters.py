@@ -24,27 +24,11 @@ from services.query.domain.errors import InvalidParameter
 from services.query.domain.extra_values import is_path
 from services.query.domain.fields import (
     COLUMNS,
-    MAX_INTEGER,
-    TEXT_COLUMNS,
     read_finite,
     read_integer,
     read_value,
 )
 from services.query.domain.query_language import parse_query
-
-__all__ = [
-    "COLUMNS",
-    "MAX_INTEGER",
-    "MAX_VALUES",
-    "MAX_VALUE_LENGTH",
-    "TEXT_COLUMNS",
-    "LogFilters",
-    "LogQuery",
-    "parse_filters",
-    "parse_limit",
-    "parse_log_query",
-    "parse_moment",
-]
 
 MAX_VALUE_LENGTH = 2_000
 MAX_VALUES = 100

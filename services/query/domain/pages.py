@@ -1,13 +1,34 @@
 """Pages in keyset order: (created_at, id), newest first, in both directions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 from uuid import UUID
 
 Direction = Literal["older", "newer"]
 LOWEST_ID = UUID(int=0)
 HIGHEST_ID = UUID(int=(1 << 128) - 1)
+
+
+class Placed(Protocol):
+    """A row that has a place."""
+
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def id(self) -> UUID: ...
+
+
+class Found(Protocol):
+    """Rows in the order of pages, and how far was looked."""
+
+    @property
+    def items(self) -> Sequence[Placed]: ...
+    @property
+    def has_more(self) -> bool: ...
+    @property
+    def searched_to(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True)
@@ -16,6 +37,11 @@ class Place:
 
     created_at: datetime
     id: UUID
+
+    @classmethod
+    def of(cls, row: Placed) -> "Place":
+        """Return the place of a row."""
+        return cls(row.created_at, row.id)
 
     def just_newer(self) -> "Place":
         """Return the place from which the row here counts as older."""
@@ -47,6 +73,13 @@ class PageEdges:
     """Whether rows follow in the direction that was asked for."""
     searched_to: datetime | None = None
     """Set where time ran out."""
+
+    @classmethod
+    def of(cls, page: Found) -> "PageEdges":
+        """Return the edges of a page."""
+        items = page.items
+        first, last = (Place.of(items[0]), Place.of(items[-1])) if items else (None, None)
+        return cls(first, last, page.has_more, page.searched_to)
 
 
 @dataclass(frozen=True)

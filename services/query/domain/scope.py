@@ -18,10 +18,6 @@ class Scope:
     def sees_nothing(self) -> bool:
         return self.subjects == ()
 
-    def allows(self, application: str, user_id: str | None) -> bool:
-        """Say whether a row of that application and user may be seen."""
-        return self.subjects is None or (application, user_id) in self.subjects
-
 
 EVERYTHING = Scope(None)
 

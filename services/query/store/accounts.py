@@ -8,11 +8,12 @@ from uuid import UUID
 
 import asyncpg
 from sqlalchemy import DateTime, bindparam, delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.common.access_keys import secret_matches
-from libs.common.db.accounts import record_audit
+from libs.common.db.accounts import change_user, lock_user, record_audit
 from libs.common.db.tables import ApiToken, Session, User
+from services.query.domain.errors import NotSignedIn
 from services.query.domain.scope import Role, Scope, scope_of
 from services.query.store.statements import compiled_once, reader
 
@@ -132,20 +133,11 @@ class AccountStore:
     async def set_password(self, identity: Identity, password_hash: str) -> None:
         """Change the own password and revoke all sessions of the user."""
         async with self._engine.begin() as connection:
-            await connection.execute(
-                update(User)
-                .where(User.id == identity.user_id)
-                .values(password_hash=password_hash, updated_at=func.clock_timestamp())
-            )
-            await revoke_sessions(connection, identity.user_id)
-            await record_audit(
-                connection, identity.email, "user.password", str(identity.user_id), {}
-            )
-
-
-async def revoke_sessions(connection: AsyncConnection, user_id: UUID) -> None:
-    """End all sessions of a user, in the caller's transaction."""
-    await connection.execute(delete(Session).where(Session.user_id == user_id))
+            user = await lock_user(connection, identity.user_id)
+            if user is None:
+                raise NotSignedIn("the user is gone")
+            changes = {"password_hash": password_hash}
+            await change_user(connection, user, changes, identity.email)
 
 
 _USER = select(User.id, User.email, User.role, User.subjects).where(User.is_active)

@@ -3,14 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.common.db.accounts import (
+    ImpossibleKey,
     NewIngestKey,
     NewSecret,
+    change_ingest_key,
     create_ingest_key,
-    record_audit,
+    lock_ingest_key,
     rotate_ingest_key,
 )
 from libs.common.db.tables import IngestKey
@@ -51,10 +53,13 @@ class IngestKeyStore:
             return await _read(connection, key_id)
 
     async def create(self, key: NewIngestKey, actor: str) -> tuple[Record, NewSecret]:
-        """Make a key."""
-        async with self._engine.begin() as connection:
-            secret = await create_ingest_key(connection, key, actor)
-            return await _read(connection, secret.id), secret
+        """Make a key; raises InvalidDocument."""
+        try:
+            async with self._engine.begin() as connection:
+                secret = await create_ingest_key(connection, key, actor)
+                return await _read(connection, secret.id), secret
+        except ImpossibleKey as error:
+            raise InvalidDocument(str(error)) from error
 
     async def rotate(self, key_id: str, actor: str, now: datetime) -> tuple[Record, NewSecret]:
         """Give a key a new secret; raises NotFound."""
@@ -68,23 +73,17 @@ class IngestKeyStore:
         self, key_id: str, changes: dict[str, Any], if_match: str | None, actor: str
     ) -> Record:
         """Change a key that is still as `if_match` says; raises NotFound, InvalidDocument."""
-        async with self._engine.begin() as connection:
-            before = await _read(connection, key_id, for_update=True)
-            check_if_match(if_match, before.updated_at)
-            after = dict(before._mapping) | changes
-            if after["kind"] == "browser" and (not after["origins"] or after["may_backfill"]):
-                raise InvalidDocument("a browser key needs origins and may not backfill")
-            values: dict[str, Any] = changes | {"updated_at": func.clock_timestamp()}
-            if changes.get("is_enabled") is False:
-                # the secret before the last rotation must not come back with the key
-                values |= {"previous_secret_hash": None, "previous_valid_until": None}
-            await connection.execute(
-                update(IngestKey).where(IngestKey.id == key_id).values(**values)
-            )
-            await record_audit(connection, actor, "ingest_key.change", key_id, changes)
-            return await _read(connection, key_id)
+        try:
+            async with self._engine.begin() as connection:
+                key = await lock_ingest_key(connection, key_id)
+                if key is None:
+                    raise NotFound("no such ingest key")
+                check_if_match(if_match, key.updated_at)
+                await change_ingest_key(connection, key, changes, actor)
+                return await _read(connection, key_id)
+        except ImpossibleKey as error:
+            raise InvalidDocument(str(error)) from error
 
 
-async def _read(connection: AsyncConnection, key_id: str, *, for_update: bool = False) -> Record:
-    statement = _KEY.where(IngestKey.id == key_id)
-    return await read_one(connection, statement, "ingest key", for_update=for_update)
+async def _read(connection: AsyncConnection, key_id: str) -> Record:
+    return await read_one(connection, _KEY.where(IngestKey.id == key_id), "ingest key")

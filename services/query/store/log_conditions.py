@@ -40,8 +40,6 @@ from services.query.domain.conditions import (
 from services.query.domain.extra_values import extra_documents, spellings
 from services.query.domain.scope import Scope
 
-__all__ = ["extra_documents", "has_indexed_contents", "names_one", "row_conditions"]
-
 SHORTEST_INDEXED = 3
 """Letters and digits in a row without which a trigram index does not help."""
 

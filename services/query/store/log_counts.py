@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.common.clock import Clock
 from libs.common.db.tables import AppLog
-from services.query.domain.buckets import EPOCH, StatisticsQuery
+from services.query.domain.buckets import StatisticsQuery
 from services.query.domain.facets import Facet, FacetValue
 from services.query.domain.log_filters import LogFilters
 from services.query.domain.scope import Scope
 from services.query.domain.windows import Window
+from services.query.store.log_buckets import bucket_statement, within
 from services.query.store.log_conditions import row_conditions
 from services.query.store.statements import compiled
 from services.query.store.walk import SliceWalker, Step, Walk
@@ -38,6 +39,8 @@ class Histogram:
     """Events by bucket and value; rows is how many rows hold them."""
 
     counts: dict[FacetValue, Counter[datetime]] = field(default_factory=dict)
+    rest: Counter[datetime] = field(default_factory=Counter)
+    """Those of values that were too many to be kept."""
     rows: int = 0
     searched_to: datetime | None = None
 
@@ -59,8 +62,7 @@ class LogCountStore:
         conditions = row_conditions(AppLog.__table__, filters.condition(), scope)
 
         async def visit(step: Step) -> bool:
-            window = step.window
-            statement = _facet_statement(fields, [*conditions, *_within(window)])
+            statement = _facet_statement(fields, [*conditions, *within(step.window)])
             totals: dict[int, int] = {}
             for number, events, total, *values in await step.reader.fetch(
                 compiled(statement), step.limit
@@ -73,7 +75,7 @@ class LogCountStore:
                 made.facets[at].total += total
             return False
 
-        walk = Walk("app_logs", bounds, newest_first=True, budget=self._budget)
+        walk = Walk(AppLog.__tablename__, bounds, newest_first=True, budget=self._budget)
         made.searched_to = await self._walker.walk(walk, visit)
         return made
 
@@ -83,30 +85,21 @@ class LogCountStore:
         if scope.sees_nothing:
             return made
         conditions = row_conditions(AppLog.__table__, query.filters.condition(), scope)
-        start = func.date_bin(literal(query.interval), _C.created_at, literal(EPOCH))
-        bucket = start.label("bucket")
 
         async def visit(step: Step) -> bool:
-            window = step.window
-            statement = (
-                select(bucket, _C[column], func.sum(_C.count), func.count())
-                .where(*conditions, *_within(window))
-                .group_by(bucket, _C[column])
-            )
-            for moment, value, events, rows in await step.reader.fetch(
+            inside = [*conditions, *within(step.window)]
+            statement = bucket_statement(query.interval, column, inside)
+            for moment, value, is_rest, events, rows in await step.reader.fetch(
                 compiled(statement), step.limit
             ):
-                made.counts.setdefault(value, Counter())[moment] += int(events)
-                made.rows += rows
+                counts = made.rest if is_rest else made.counts.setdefault(value, Counter())
+                counts[moment] += int(events)
+                made.rows += int(rows)
             return False
 
-        walk = Walk("app_logs", query.range, newest_first=True, budget=self._budget)
+        walk = Walk(AppLog.__tablename__, query.range, newest_first=True, budget=self._budget)
         made.searched_to = await self._walker.walk(walk, visit)
         return made
-
-
-def _within(window: Window) -> list[ColumnElement[bool]]:
-    return [_C.created_at >= window.lower, _C.created_at < window.upper]
 
 
 def _facet_statement(

@@ -4,18 +4,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, literal, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.common.clock import Clock
 from libs.common.db.tables import AppLog
-from services.query.domain.buckets import EPOCH, StatisticsQuery
+from services.query.domain.buckets import StatisticsQuery
 from services.query.domain.scope import Scope
+from services.query.store.log_buckets import bucket_statement, within
 from services.query.store.log_conditions import row_conditions
 from services.query.store.statements import compiled
 from services.query.store.walk import SliceWalker, Step, Walk
-
-_C = AppLog.__table__.c
 
 
 @dataclass
@@ -26,12 +24,15 @@ class Tally:
     rows: int = 0
     by_level: Counter[str] = field(default_factory=Counter)
     by_source: Counter[str] = field(default_factory=Counter)
+    """Of the most frequent sources."""
 
-    def add(self, level: str, source: str, count: int, rows: int) -> None:
+    def add(self, level: str, source: str | None, count: int, rows: int) -> None:
+        """Add what is of one source, or of those that are too many to be kept."""
         self.count += count
         self.rows += rows
         self.by_level[level] += count
-        self.by_source[source] += count
+        if source is not None:
+            self.by_source[source] += count
 
 
 @dataclass(frozen=True)
@@ -57,22 +58,16 @@ class LogStatisticsStore:
         if scope.sees_nothing:
             return LogStatistics(total, buckets, None)
         conditions = row_conditions(AppLog.__table__, query.filters.condition(), scope)
-        start = func.date_bin(literal(query.interval), _C.created_at, literal(EPOCH))
-        bucket = start.label("bucket")
 
         async def visit(step: Step) -> bool:
-            window = step.window
-            statement = (
-                select(bucket, _C.level, _C.source, func.sum(_C.count), func.count())
-                .where(*conditions, _C.created_at >= window.lower, _C.created_at < window.upper)
-                .group_by(bucket, _C.level, _C.source)
-            )
-            for moment, level, source, count, rows in await step.reader.fetch(
+            inside = [*conditions, *within(step.window)]
+            statement = bucket_statement(query.interval, "source", inside, ("level",))
+            for moment, source, _, level, count, rows in await step.reader.fetch(
                 compiled(statement), step.limit
             ):
-                total.add(level, source, int(count), rows)
-                buckets.setdefault(moment, Tally()).add(level, source, int(count), rows)
+                total.add(level, source, int(count), int(rows))
+                buckets.setdefault(moment, Tally()).add(level, source, int(count), int(rows))
             return False
 
-        walk = Walk("app_logs", query.range, newest_first=True, budget=self._budget)
+        walk = Walk(AppLog.__tablename__, query.range, newest_first=True, budget=self._budget)
         return LogStatistics(total, buckets, await self._walker.walk(walk, visit))

@@ -1,6 +1,6 @@
 """Records as they arrive: decoded to rows in COPY order, or found undecodable."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -16,6 +16,7 @@ from libs.common.events import (
     decode_rows,
 )
 from libs.common.events.records import BatchHeader, Row
+from libs.common.ids import checksum
 from libs.common.kafka.records import Record, record_time
 
 STAGE = "writer"
@@ -37,6 +38,7 @@ SAMPLE = Kind("sample", "performance_samples", columns(SampleRow))
 KINDS = (LOG, EXCEPTION, SAMPLE)
 
 _created_at = itemgetter(0)
+_row_id = itemgetter(1)
 _SAMPLE_KIND = SAMPLE.columns.index("kind")
 _SAMPLE_DURATION = SAMPLE.columns.index("duration_ms")
 
@@ -126,12 +128,12 @@ def read_record(record: Record, slow_from_ms: Mapping[str, float]) -> Item:
         len(decoded.samples) - len(samples),
         first,
         last,
-        (_id_sum(decoded.logs), _id_sum(decoded.exceptions), _id_sum(samples)),
+        (
+            checksum(map(_row_id, decoded.logs)),
+            checksum(map(_row_id, decoded.exceptions)),
+            checksum(map(_row_id, samples)),
+        ),
     )
-
-
-def _id_sum(rows: Sequence[Row]) -> int:
-    return sum([row[1].int for row in rows])  # type: ignore[attr-defined]  # ids are UUIDs
 
 
 def event_count(item: Item) -> int:

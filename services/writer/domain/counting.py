@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from libs.common.events.records import Row
+from libs.common.ids import CHECKSUM_MODULUS
 from services.writer.domain.arrivals import Arrival
 from services.writer.domain.slicing import SliceMap
 
 SliceCounts = dict[tuple[str, int], tuple[int, int]]
 """(slice, Kafka partition) -> (rows, id checksum modulo 2^128)."""
-
-_MODULUS = 1 << 128
 
 
 def count_arrivals(
@@ -42,4 +41,4 @@ def count_rows(
 
 def _add(counts: SliceCounts, place: tuple[str, int], count: int, checksum: int) -> None:
     before_count, before_sum = counts.get(place, (0, 0))
-    counts[place] = (before_count + count, (before_sum + checksum) % _MODULUS)
+    counts[place] = (before_count + count, (before_sum + checksum) % CHECKSUM_MODULUS)

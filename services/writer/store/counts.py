@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import asyncpg
 
+from libs.common.ids import CHECKSUM_MODULUS
 from services.writer.domain.counting import SliceCounts
 from services.writer.domain.errors import SliceMissing
 from services.writer.domain.ledger import Ledger
@@ -61,11 +62,11 @@ async def add_slice_counts(connection: asyncpg.Connection, counts: SliceCounts) 
         SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::numeric[])
         ON CONFLICT (slice_name, partition) DO UPDATE
         SET row_count = kept.row_count + excluded.row_count,
-            id_checksum = mod(kept.id_checksum + excluded.id_checksum,
-                              340282366920938463463374607431768211456)
+            id_checksum = mod(kept.id_checksum + excluded.id_checksum, $5::numeric)
         """,
         [name for name, _ in places],
         [partition for _, partition in places],
         [counts[place][0] for place in places],
         [Decimal(counts[place][1]) for place in places],
+        Decimal(CHECKSUM_MODULUS),
     )

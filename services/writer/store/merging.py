@@ -13,6 +13,7 @@ import asyncpg
 from sqlalchemy import Index
 
 from libs.common.db.tables import Table
+from libs.common.ids import CHECKSUM_MODULUS
 from libs.common.telemetry.logs import get_logger
 from services.writer.domain.errors import MergeMismatch, MergeOvertaken
 from services.writer.domain.merging import Merge, Part
@@ -23,7 +24,6 @@ from services.writer.store.slices import LOCK_KEY
 
 log = get_logger(__name__)
 
-_MODULUS = 1 << 128
 _SUMS = """
     SELECT count(*), coalesce(sum(high), 0) AS high, coalesce(sum(low), 0) AS low,
         count(*) FILTER (WHERE low < 0) AS borrowed
@@ -43,9 +43,8 @@ class Content:
     id_checksum: int = 0
 
     def plus(self, other: "Content") -> "Content":
-        return Content(
-            self.row_count + other.row_count, (self.id_checksum + other.id_checksum) % _MODULUS
-        )
+        id_checksum = (self.id_checksum + other.id_checksum) % CHECKSUM_MODULUS
+        return Content(self.row_count + other.row_count, id_checksum)
 
 
 Contents = Mapping[str, Content]
@@ -210,7 +209,7 @@ async def _insert(connection: asyncpg.Connection, merge: Merge, rows: str) -> Co
         f'WITH copied AS (INSERT INTO "{merge.name}" ({columns}) {rows} RETURNING id) {_SUMS}'
     )
     checksum = ((int(row["high"]) + row["borrowed"]) << 64) + int(row["low"])
-    return Content(row["count"], checksum % _MODULUS)
+    return Content(row["count"], checksum % CHECKSUM_MODULUS)
 
 
 async def _counted(connection: asyncpg.Connection, merge: Merge) -> dict[str, Content]:
@@ -223,7 +222,7 @@ async def _counted(connection: asyncpg.Connection, merge: Merge) -> dict[str, Co
     )
     counted = dict.fromkeys(_names(merge), Content())
     for row in rows:
-        checksum = int(row["id_checksum"]) % _MODULUS
+        checksum = int(row["id_checksum"]) % CHECKSUM_MODULUS
         counted[row["slice_name"]] = Content(row["row_count"], checksum)
     return counted
 
@@ -274,7 +273,7 @@ async def _record(connection: asyncpg.Connection, merge: Merge, cleaned_row_coun
         """,
         merge.name,
         names,
-        _MODULUS,
+        CHECKSUM_MODULUS,
     )
     await connection.execute("DELETE FROM slice_counts WHERE slice_name = ANY ($1)", names)
     await connection.execute("DELETE FROM slice_leftovers WHERE name = $1", merge.name)

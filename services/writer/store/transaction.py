@@ -28,8 +28,6 @@ from services.writer.store.rows import PlacedRow, RowsRefused, copy_carefully, c
 CAREFUL_FOR = timedelta(seconds=30)
 """After a refused row, go straight to small pieces: a failed COPY of all is lost work."""
 
-__all__ = ["StoringTransaction", "claim_offsets", "find_known_batches"]
-
 
 @dataclass(frozen=True)
 class StoringOptions:

@@ -21,5 +21,5 @@ async def find_known_batches(
 
 
 if __name__ == "__main__":
-    transaction.find_known_batches = find_known_batches
+    transaction.find_known_batches = find_known_batches  # type: ignore[attr-defined]  # what it imported is replaced
     main()

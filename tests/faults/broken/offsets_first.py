@@ -27,5 +27,5 @@ async def claim_offsets(
 
 
 if __name__ == "__main__":
-    transaction.claim_offsets = claim_offsets
+    transaction.claim_offsets = claim_offsets  # type: ignore[attr-defined]  # what it imported is replaced
     main()

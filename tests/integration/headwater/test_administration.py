@@ -1,9 +1,11 @@
 """Keys and users from the command line, and the accounts of a home."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -32,22 +34,43 @@ async def fetch(database: str, question: str) -> list[asyncpg.Record]:
         await connection.close()
 
 
+async def audited(database: str) -> list[tuple[str, dict[str, Any]]]:
+    rows = await fetch(database, "SELECT action, details FROM audit_log ORDER BY at, id")
+    return [(row["action"], json.loads(row["details"])) for row in rows]
+
+
 async def test_keys(administration: Administration, database: str) -> None:
     made = await administration.create_key(NewIngestKey("shop", "server", "the shop"))
     rotated = await administration.rotate_key(made.id)
     assert rotated.text != made.text
-    await administration.disable_key(made.id)
-    (key,) = await administration.keys()
-    assert (key["application"], key["is_enabled"]) == ("shop", False)
-    audited = [row["action"] for row in await fetch(database, "SELECT action FROM audit_log")]
-    assert audited == ["ingest_key.create", "ingest_key.rotate", "ingest_key.disable"]
+    for is_enabled in (False, True):
+        await administration.set_key_enabled(made.id, is_enabled=is_enabled)
+        (key,) = await administration.keys()
+        assert (key["application"], key["is_enabled"]) == ("shop", is_enabled)
+    (stored,) = await fetch(database, "SELECT * FROM ingest_keys")
+    assert (stored["previous_secret_hash"], stored["previous_valid_until"]) == (None, None)
+    assert await audited(database) == [
+        ("ingest_key.create", {"kind": "server"}),
+        ("ingest_key.rotate", {}),
+        ("ingest_key.change", {"is_enabled": False}),
+        ("ingest_key.change", {"is_enabled": True}),
+    ]
+
+
+async def test_a_browser_key_needs_origins(administration: Administration) -> None:
+    for key in (
+        NewIngestKey("shop", "browser", "pages"),
+        NewIngestKey("shop", "browser", "pages", ("https://a.example",), may_backfill=True),
+    ):
+        with pytest.raises(StackError, match="needs origins"):
+            await administration.create_key(key)
 
 
 async def test_unknown_keys_and_users(administration: Administration) -> None:
     for change in (
         administration.rotate_key("none"),
-        administration.disable_key("none"),
-        administration.disable_user("none@example.org"),
+        administration.set_key_enabled("none", is_enabled=False),
+        administration.set_user_active("none@example.org", is_active=False),
     ):
         with pytest.raises(StackError, match="there is no"):
             await change
@@ -55,15 +78,50 @@ async def test_unknown_keys_and_users(administration: Administration) -> None:
 
 async def test_users(administration: Administration, database: str) -> None:
     await administration.create_user("Ann@example.org", PASSWORD, "user")
-    with pytest.raises(StackError, match="exists already"):
+    with pytest.raises(StackError, match="another user has this address"):
         await administration.create_user("ann@example.org", PASSWORD, "user")
     await administration.set_subjects("ANN@example.org", [("shop", "7")])
     await administration.set_password("ann@example.org", PASSWORD + "!")
-    await administration.disable_user("ann@example.org")
+    await administration.set_user_active("ann@example.org", is_active=False)
     (user,) = await administration.users()
     assert (user["subjects"], user["is_active"]) == ([["shop", "7"]], False)
     (row,) = await fetch(database, "SELECT password_hash FROM users")
     assert password_hasher().verify(PASSWORD + "!", row["password_hash"])
+    made = {"email": "Ann@example.org", "role": "user", "subjects": []}
+    assert await audited(database) == [
+        ("user.create", made),
+        ("user.change", {"subjects": [["shop", "7"]]}),
+        ("user.change", {"password_hash": "changed"}),
+        ("user.change", {"is_active": False}),
+    ]
+
+
+async def test_what_can_be_no_subject(administration: Administration) -> None:
+    await administration.create_user("ann@example.org", PASSWORD, "user")
+    for subjects in ([("shop", "")], [("shop", "7\n")], [("shop", "7" * 257)]):
+        with pytest.raises(StackError, match="is no subject"):
+            await administration.set_subjects("ann@example.org", subjects)
+    with pytest.raises(StackError, match="1000 subjects at the most"):
+        await administration.set_subjects("ann@example.org", [("shop", "7")] * 1_001)
+
+
+async def test_the_last_admin_stays(administration: Administration, database: str) -> None:
+    for name in ("ann", "bob"):
+        await administration.create_user(f"{name}@example.org", PASSWORD, "admin")
+    await administration.set_user_active("ann@example.org", is_active=False)
+    with pytest.raises(StackError, match="nobody else could administer"):
+        await administration.set_user_active("bob@example.org", is_active=False)
+    await administration.set_user_active("ann@example.org", is_active=True)
+    outcomes = await asyncio.gather(
+        *(
+            administration.set_user_active(f"{name}@example.org", is_active=False)
+            for name in ("ann", "bob")
+        ),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes if outcome is not None] == [StackError]
+    left = await fetch(database, "SELECT email FROM users WHERE is_active")
+    assert len(left) == 1
 
 
 async def test_sessions_end_with_the_password_and_the_user(
@@ -78,7 +136,7 @@ async def test_sessions_end_with_the_password_and_the_user(
     await administration.set_password("ann@example.org", PASSWORD)
     assert await fetch(database, "SELECT * FROM sessions") == []
     await fetch(database, session)
-    await administration.disable_user("ann@example.org")
+    await administration.set_user_active("ann@example.org", is_active=False)
     assert await fetch(database, "SELECT * FROM sessions") == []
 
 

@@ -33,6 +33,8 @@ def test_keys() -> None:
     assert told("keys", "rotate", key_id).startswith(f"hw_{key_id}_")
     assert told("keys", "disable", key_id) == f"Disabled {key_id}\n"
     assert f"{key_id}  disabled" in told("keys", "list")
+    assert told("keys", "enable", key_id) == f"Enabled {key_id}\n"
+    assert f"{key_id}  enabled" in told("keys", "list")
     assert told("keys", "rotate", "none", exit_code=1) == "there is no key none\n"
 
 
@@ -55,7 +57,7 @@ def test_a_key_for_pages_is_a_browser_key() -> None:
 
 def test_users() -> None:
     assert len(told("users", "create", EMAIL).strip()) >= 12
-    assert told("users", "create", EMAIL, exit_code=1) == f"{EMAIL} exists already\n"
+    assert told("users", "create", EMAIL, exit_code=1) == "another user has this address\n"
     assert told("users", "create", "ann", exit_code=1) == "'ann' is no e-mail address\n"
     assert told("users", "set-subjects", EMAIL, "shop:7") == f"{EMAIL} sees 1 subjects\n"
     changed = told("users", "set-password", EMAIL, "--password", "-", typed="horse battery\n")
@@ -63,6 +65,11 @@ def test_users() -> None:
     assert told("users", "disable", EMAIL) == f"Disabled {EMAIL}\n"
     (line,) = told("users", "list").splitlines()
     assert line.split(maxsplit=3) == [EMAIL, "user", "disabled", '[["shop", "7"]]']
+    assert told("users", "enable", EMAIL) == f"Enabled {EMAIL}\n"
+    assert "  active  " in told("users", "list")
+    admin = "admin@example.org"
+    told("users", "create", admin, "--role", "admin")
+    assert told("users", "disable", admin, exit_code=1) == "nobody else could administer\n"
     nobody = "nobody@example.org"
     assert told("users", "disable", nobody, exit_code=1) == f"there is no user {nobody}\n"
 

@@ -19,6 +19,7 @@ from headwater.topics import TopicAdmin
 from services.ingest.api.batches import PATH
 from tests.faults.processes import ProcessSpec, ServiceProcess
 from tests.faults.proxy import Proxy
+from tests.integration.headwater.installation import until
 from tests.integration.ingest.house import (
     Gateway,
     add_keys,
@@ -62,10 +63,13 @@ async def post_by_door(port: int, door: tuple[str, bytes]) -> httpx.Response:
         return await client.post(url, content=body, headers=bearer() | auth)
 
 
+BOOTS = "SELECT ended_at FROM gateway_boots"
+
+
 async def wait_for(is_so: Callable[[], bool], seconds: float = 15) -> None:
-    until = time.monotonic() + seconds
+    end = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() < until
+        assert time.monotonic() < end
         await asyncio.sleep(0.1)
 
 
@@ -90,8 +94,8 @@ def test_the_ledger_and_a_drain_under_load(own_gateway: Gateway) -> None:
     with ThreadPoolExecutor(4) as pool:
         for _ in range(4):
             pool.submit(send)
-        time.sleep(1)
-        flushed = own_gateway.fetch("SELECT ended_at FROM gateway_boots")
+        until(lambda: len(acknowledged) > 8 and own_gateway.fetch(BOOTS))
+        flushed = own_gateway.fetch(BOOTS)
         # the listening socket stays open here, so that senders hang instead of being refused
         code = asyncio.run(own_gateway.process.stop())
         stop.set()

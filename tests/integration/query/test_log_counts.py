@@ -6,9 +6,16 @@ from typing import Any
 import httpx
 import pytest
 
+from libs.common.clock import SystemClock
+from services.query.domain.buckets import plan_statistics
+from services.query.domain.log_filters import parse_filters
+from services.query.domain.scope import EVERYTHING
+from services.query.store.log_buckets import MOST_VALUES
+from services.query.store.log_counts import LogCountStore
 from tests.integration.query.house import House
 
 FACETS = "/api/v1/logging/logs/facets"
+STATISTICS = "/api/v1/logging/logs/statistics"
 HISTOGRAM = "/api/v1/logging/logs/histogram"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = {"from": "2026-11-23T00:00:00Z", "to": "2026-11-24T00:00:00Z"}
@@ -94,6 +101,35 @@ async def test_many_values_are_folded_into_other(house: House, admin: httpx.Asyn
     assert len(answer["series"]) == 20
     assert answer["other"] == [11]
     assert answer["counts"] == [36]
+
+
+async def test_of_very_many_values_the_most_frequent_are_kept(
+    house: House, admin: httpx.AsyncClient
+) -> None:
+    sources = [f"s{number}" for number in range(MOST_VALUES + 50)]
+    for hour in (0, 1):
+        moment = NOON - timedelta(days=1, hours=hour)
+        await house.add_logs({"created_at": moment, "source": source} for source in sources)
+        await house.add_logs([{"created_at": moment, "source": "z", "count": 7, "level": "ERROR"}])
+    window = {"from": "2026-11-22T11:00:00Z", "to": "2026-11-22T13:00:00Z", "interval": "1h"}
+    answer = (await admin.get(HISTOGRAM, params=window | {"by": "source"})).json()
+    events = len(sources) + 7
+    assert (answer["count"], answer["rows"]) == (2 * events, 2 * len(sources) + 2)
+    assert answer["counts"] == [events, events]
+    assert answer["series"][0] == {"value": "z", "count": 14, "counts": [7, 7]}
+    assert answer["other"] == [events - 7 - 19] * 2
+    counted = (await admin.get(STATISTICS, params=window)).json()
+    assert (counted["count"], counted["rows"]) == (answer["count"], answer["rows"])
+    assert counted["by_level"] == {"INFO": 2 * len(sources), "ERROR": 14}
+    assert len(counted["by_source"]) == 21
+    assert counted["by_source"]["z"] == 14
+    assert counted["by_source"]["other"] == 2 * (events - 7 - 19)
+    # what the store itself is given by PostgreSQL is bounded too
+    whole = plan_statistics(parse_filters(list(window.items())[:2]), "1h", NOON)
+    store = LogCountStore(house.engine, SystemClock(), timedelta(seconds=5))
+    found = await store.histogram(EVERYTHING, whole, "source")
+    assert len(found.counts) == MOST_VALUES
+    assert found.rest.total() == 2 * (len(sources) + 1 - MOST_VALUES)
 
 
 async def test_only_the_own_rows_are_counted(house: House) -> None:

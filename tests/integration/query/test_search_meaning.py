@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from libs.common.clock import SystemClock
 from libs.common.events import LogRow
-from libs.common.text import parse_text, text_matches
 from services.query.domain.conditions import Condition, within
 from services.query.domain.log_filters import parse_log_query
 from services.query.domain.matching import Block, numbers
@@ -77,7 +76,6 @@ async def test_text_means_the_same_everywhere(house: House) -> None:
             "hot": number in await found(house, condition, HOT_DAY, EVERYTHING),
             "sealed": number in await found(house, condition, SEALED_DAY, EVERYTHING),
             "tail": number in in_tail(rows, condition, EVERYTHING),
-            "definition": text_matches(parse_text(vector["text"]), vector["message"]),
         }
         if set(answers.values()) != {vector["found"]}:
             wrong.append((vector, answers))

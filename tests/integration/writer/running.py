@@ -134,6 +134,7 @@ class Writer:
 
     loop: ConsumerLoop[Item]
     sink: WriterSink
+    storing: list[Database]
     transaction: StoringTransaction
     slices: Slices
     days: Days
@@ -141,6 +142,11 @@ class Writer:
     reader: LogReader
     metrics: Metrics
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def close(self) -> None:
+        """Close its connections to Postgres."""
+        for database in (*self.storing, self.slices.database):
+            await database.close()
 
     def count(self, fate: str) -> float:
         counter = self.metrics.counter("headwater_writer_events_total")
@@ -160,7 +166,7 @@ async def make_writer(
     sink = WriterSink(storing, days, transaction, metrics, SLOW)
     quick = limits or LoopLimits(look=timedelta(seconds=0.3))
     loop = ConsumerLoop(reader, sink, clock, LoopWatch(clock), quick)
-    return Writer(loop, sink, transaction, slices, days, fence, reader, metrics)
+    return Writer(loop, sink, storing, transaction, slices, days, fence, reader, metrics)
 
 
 @asynccontextmanager
@@ -179,8 +185,7 @@ async def writing(
         writer.stop.set()
         await running
         await reader.stop()
-        await writer.sink.close()
-        await writer.slices.database.close()
+        await writer.close()
 
 
 async def fetch(database: str, statement: str, *arguments: object) -> list[dict[str, Any]]:

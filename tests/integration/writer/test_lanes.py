@@ -38,8 +38,7 @@ async def a_sink(database: str) -> AsyncIterator[WriterSink]:
     try:
         yield writer.sink
     finally:
-        await writer.sink.close()
-        await writer.slices.database.close()
+        await writer.close()
 
 
 def poll(sink: WriterSink) -> list[Take[Item]]:

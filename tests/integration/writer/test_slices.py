@@ -41,8 +41,7 @@ async def offline_writer(database: str) -> Writer:
 
 async def close(*writers: Writer) -> None:
     for writer in writers:
-        await writer.sink.close()
-        await writer.slices.database.close()
+        await writer.close()
 
 
 async def test_events_of_many_days_are_all_stored(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from libs.common.events import (
     CODEC_VERSION,
     BatchRecord,
+    BatchRows,
     ExceptionRow,
     LogRow,
     PackedRows,
@@ -154,11 +155,12 @@ def test_a_changed_byte_is_refused_or_read_never_worse(
     position = data.draw(st.integers(0, len(value) - 1))
     value[position] = data.draw(st.integers(0, 255))
 
-    for decode in (decode_batch, decode_rows):
+    for decode, made in ((decode_batch, BatchRecord), (decode_rows, BatchRows)):
         try:
-            decode(bytes(value))
+            read = decode(bytes(value))
         except UndecodableRecord:
             continue
+        assert isinstance(read, made)
 
 
 @pytest.mark.parametrize("value", [None, b""])

@@ -13,11 +13,10 @@ from services.ingest.domain.batch import Verdict
 from services.ingest.domain.errors import IngestError
 from services.ingest.domain.foreign import batch_bodies, request_id
 from services.ingest.domain.otlp import decode_request, read_events
-from services.ingest.domain.sentry_envelope import read_sentry_envelope
 from services.ingest.domain.sentry_items import read_items
 from services.ingest.domain.sentry_source import redact_source
 from services.ingest.domain.trim import fit_event
-from tests.unit.ingest.making import LIMITS, read, redaction
+from tests.unit.ingest.making import LIMITS, read, read_envelope, redaction
 from tests.unit.ingest.otlp_making import as_json, as_protobuf, record, request
 
 SECRET = "hunter2zq"
@@ -35,7 +34,7 @@ trees: st.SearchStrategy[Any] = st.recursive(
 
 def sentry_bodies(body: bytes) -> list[bytes]:
     """Take an envelope as the door does, up to the batches."""
-    sent = read_sentry_envelope(body)
+    sent = read_envelope(body)
     hits: Counter[str] = Counter()
     events = []
     for heading, event in read_items(sent, LIMITS).events:
@@ -339,6 +338,6 @@ def test_an_envelope_written_by_sentrys_own_client_reads_back(
     written = Envelope(headers=headers)
     for kind, payload in items:
         written.add_item(Item(payload=PayloadRef(bytes=payload), type=kind))
-    sent = read_sentry_envelope(written.serialize())
+    sent = read_envelope(written.serialize())
     assert [(item.type, item.payload) for item in sent.items] == items
     assert (sent.event_id is not None) == has_id

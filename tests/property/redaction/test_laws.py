@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from libs.common.redaction import Redactor, load_rules
+from libs.common.redaction.prefilter import Prefilter
 from tests.property.redaction.strategies import (
     CARDS,
     SENSITIVE_NAMES,
@@ -23,7 +24,9 @@ from tests.property.redaction.strategies import (
     writers,
 )
 
-REDACTOR = Redactor(load_rules())
+RULES = load_rules()
+REDACTOR = Redactor(RULES)
+PREFILTER = Prefilter(RULES.prefilter)
 SHORT = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 LONG = settings(max_examples=100_000, deadline=None, suppress_health_check=list(HealthCheck))
 Writer = Callable[[Any], bytes]
@@ -33,11 +36,15 @@ def redact(value: Any) -> Any:
     return REDACTOR.redact(value, Counter())
 
 
+def suspects(raw: bytes) -> bool:
+    return PREFILTER.search(raw, 0, len(raw))[0] != (-1, -1)
+
+
 def check_prefilter_law(event: dict[str, Any], write: Writer) -> None:
     raw = write(event)
     decoded = msgspec.json.decode(raw)
     if redact(decoded) != decoded:
-        assert REDACTOR.suspects(raw)
+        assert suspects(raw)
 
 
 def check_raw_agrees(several: list[dict[str, Any]], write: Writer) -> None:
@@ -153,7 +160,7 @@ def test_a_secret_under_a_sensitive_name_never_survives(
     for step in path:
         value = [value] if step is None else {step: value}
     raw = write({"message": "m", "extra_data": value})
-    assert REDACTOR.suspects(raw)
+    assert suspects(raw)
     stored = json.dumps(redact(msgspec.json.decode(raw)), ensure_ascii=False)
     assert secret not in stored
     assert "kept-note" in stored
@@ -174,7 +181,7 @@ def test_cards_and_ssns_never_survive_in_texts_and_keys(
 ) -> None:
     text = before + secret + after
     raw = write({"extra_data": {text: 1} if as_key else {"n": [text]}})
-    assert REDACTOR.suspects(raw)
+    assert suspects(raw)
     stored = json.dumps(redact(msgspec.json.decode(raw)), ensure_ascii=False)
     assert secret not in stored
     assert json.dumps(before, ensure_ascii=False)[1:-1] in stored

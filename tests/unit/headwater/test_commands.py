@@ -117,9 +117,10 @@ def test_arguments_that_cannot_be(command: str, reason: str) -> None:
     ("command", "reason"),
     [
         ("keys create shop --kind x", "--kind takes server or browser"),
-        ("keys create shop --kind browser", "a browser key needs --origin"),
+        ("keys create shop --kind browser", "a browser key needs origins"),
         ("users create ann@example.org --role x", "--role takes admin or user"),
-        ("users create ann@example.org --password short", "at least 12 characters"),
+        ("users create ann@example.org --password short", "12 to 1,024 characters"),
+        (f"users create ann@example.org --password {'x' * 1_025}", "12 to 1,024 characters"),
         ("users set-subjects ann@example.org shop", "a subject is APPLICATION:USER_ID"),
         ("topics grow other 3", "other is none of ours: telemetry"),
     ],

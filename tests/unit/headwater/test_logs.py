@@ -31,28 +31,39 @@ async def test_follow_shows_new_whole_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logs, "FOLLOW_PERIOD", logs.FOLLOW_PERIOD / 20)
-    log = tmp_path / "writer.log"
+    log, later = tmp_path / "writer.log", tmp_path / "zookeeper.log"
     log.write_text("old\n")
     shown: list[tuple[str, str]] = []
     task = asyncio.create_task(logs.follow(tmp_path, lambda *line: shown.append(line)))
-    await asyncio.sleep(0.05)
-    with log.open("a") as held:
-        held.write("first\nsec")
-        held.flush()
-        await asyncio.sleep(0.1)
-        held.write("ond\n")
-        held.flush()
-        await asyncio.sleep(0.1)
+    async with asyncio.timeout(5):
+        while not shown:  # what is there at the first look is old
+            append(log, "first\n")
+            await asyncio.sleep(0.005)
+        append(log, "sec")
+        append(later, "late\n")
+        # it is looked at after the other
+        await wait_for(shown, ("zookeeper", "late"))
+        assert set(shown) == {("writer", "first"), ("zookeeper", "late")}
+        append(log, "ond\n")
+        await wait_for(shown, ("writer", "second"))
         logs.rotate_large(tmp_path, limit_bytes=1)
-        await asyncio.sleep(0.1)
-        held.write("3\n")
-    (tmp_path / "query.log").write_text("late\n")
-    await asyncio.sleep(0.1)
+        append(log, "3\n")
+        await wait_for(shown, ("writer", "3"))
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert set(shown) == {
         ("writer", "first"),
+        ("zookeeper", "late"),
         ("writer", "second"),
         ("writer", "3"),
-        ("query", "late"),
     }
+
+
+def append(log: Path, text: str) -> None:
+    with log.open("a") as held:
+        held.write(text)
+
+
+async def wait_for(shown: list[tuple[str, str]], line: tuple[str, str]) -> None:
+    while line not in shown:  # noqa: ASYNC110  # the list knows no events
+        await asyncio.sleep(0.001)

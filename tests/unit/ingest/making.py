@@ -13,6 +13,7 @@ from services.ingest.app import RedactionRules
 from services.ingest.domain.batch import Arrival, Verdict, read_batch
 from services.ingest.domain.keys import IngestKeyRecord
 from services.ingest.domain.limits import BatchLimits
+from services.ingest.domain.sentry_envelope import SentryEnvelope, divide, read_first_line
 
 NOW = datetime(2026, 11, 24, 12, 30, 15, 250_000, tzinfo=UTC)
 BATCH_ID = UUID("0192aacc-11ee-7e00-a000-aabbccddeeff")
@@ -77,6 +78,11 @@ def raw_body(*events: str) -> bytes:
 def read(body: bytes, how: Arrival | None = None, limits: BatchLimits = LIMITS) -> Verdict:
     """Read a body as the gateway does."""
     return read_batch(body, how or arrival(), limits, redaction())
+
+
+def read_envelope(body: bytes) -> SentryEnvelope:
+    """Read a whole Sentry envelope, as its door does by and by."""
+    return divide(read_first_line(body))
 
 
 def iso(moment: datetime) -> str:

@@ -12,6 +12,10 @@ def test_without_a_quota_nothing_is_counted() -> None:
     for _ in range(50):
         quotas.check(key_record())
         quotas.take(key_record(), 1_000)
+    limited = key_record(events_per_minute=1)
+    quotas.take(limited, 1)
+    with pytest.raises(RateLimited):
+        quotas.check(limited)
 
 
 def test_a_used_up_quota_says_how_long_to_wait() -> None:
@@ -29,8 +33,13 @@ def test_a_used_up_quota_says_how_long_to_wait() -> None:
 
 def test_keys_do_not_share_a_quota() -> None:
     quotas = Quotas()
-    quotas.take(key_record(id="a", events_per_minute=10), 10)
-    quotas.take(key_record(id="b", events_per_minute=10), 10)
+    first, second = (key_record(id=name, events_per_minute=10) for name in ("a", "b"))
+    quotas.take(first, 10)
+    quotas.check(second)
+    quotas.take(second, 10)
+    for key in (first, second):
+        with pytest.raises(RateLimited):
+            quotas.check(key)
 
 
 def test_a_batch_beyond_the_quota_is_not_told_to_wait() -> None:

@@ -9,9 +9,8 @@ import pytest
 from services.ingest.domain.batch import Verdict
 from services.ingest.domain.errors import MalformedBody
 from services.ingest.domain.foreign import batch_bodies, request_id
-from services.ingest.domain.sentry_envelope import read_sentry_envelope
 from services.ingest.domain.sentry_items import Reading, read_items
-from tests.unit.ingest.making import LIMITS, NOW, ago, arrival, iso, read
+from tests.unit.ingest.making import LIMITS, NOW, ago, arrival, iso, read, read_envelope
 
 EVENT_ID = "9ec79c33ec9942ab8353589fcb2e04dc"
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -27,12 +26,12 @@ def envelope(*items: tuple[str, Any], **header: Any) -> bytes:
 
 
 def reading_of(*items: tuple[str, Any], **header: Any) -> Reading:
-    return read_items(read_sentry_envelope(envelope(*items, **header)), LIMITS)
+    return read_items(read_envelope(envelope(*items, **header)), LIMITS)
 
 
 def verdict_of(*items: tuple[str, Any], **header: Any) -> Verdict:
     """Return the one batch that an envelope becomes."""
-    sent = read_sentry_envelope(envelope(*items, **header))
+    sent = read_envelope(envelope(*items, **header))
     first_id = sent.event_id or request_id("shop", b"h" * 32)
     (body,) = batch_bodies(read_items(sent, LIMITS).events, first_id, LIMITS)
     return read(body, arrival(sent_at=sent.sent_at))
@@ -275,7 +274,7 @@ def test_what_is_only_counted() -> None:
     ],
 )
 def test_framing(body: bytes, payloads: list[bytes]) -> None:
-    assert [item.payload for item in read_sentry_envelope(body).items] == payloads
+    assert [item.payload for item in read_envelope(body).items] == payloads
 
 
 @pytest.mark.parametrize(
@@ -304,7 +303,7 @@ def test_framing(body: bytes, payloads: list[bytes]) -> None:
 )
 def test_broken_framing(body: bytes) -> None:
     with pytest.raises(MalformedBody):
-        read_sentry_envelope(body)
+        read_envelope(body)
 
 
 def test_a_payload_that_is_not_utf_8_is_read_as_far_as_it_is() -> None:
@@ -314,17 +313,17 @@ def test_a_payload_that_is_not_utf_8_is_read_as_far_as_it_is() -> None:
 
 def test_the_key_of_a_dsn_in_the_header() -> None:
     body = envelope(dsn="http://hw_k1_abc@127.0.0.1:8080/1", event_id=EVENT_ID.upper())
-    sent = read_sentry_envelope(body)
+    sent = read_envelope(body)
     assert sent.public_key == "hw_k1_abc"
     assert sent.event_id is not None
     assert sent.event_id.hex == EVENT_ID
-    assert read_sentry_envelope(envelope(dsn="nonsense", event_id="x")).public_key is None
-    assert read_sentry_envelope(envelope(event_id="x")).event_id is None
+    assert read_envelope(envelope(dsn="nonsense", event_id="x")).public_key is None
+    assert read_envelope(envelope(event_id="x")).event_id is None
 
 
 def test_an_envelope_sent_again_has_the_same_content() -> None:
     first, second = (
-        read_sentry_envelope(envelope(("event", EVENT), sent_at=sent_at))
+        read_envelope(envelope(("event", EVENT), sent_at=sent_at))
         for sent_at in (iso(NOW), iso(ago(minutes=1)))
     )
     assert first.content == second.content

@@ -50,6 +50,8 @@ class LedgerSink:
         self.halted: dict[int, str] = {}
         self.lag: dict[int, int] = {}
         self.take_sizes: list[int] = []
+        self.prepared_count = 0
+        self.begun_count = 0
 
     async def read_offsets(self, partitions: Collection[int]) -> dict[int, StoredOffset]:
         return {p: self.ledger.offsets[p] for p in partitions if p in self.ledger.offsets}
@@ -65,9 +67,11 @@ class LedgerSink:
             )
 
     def prepare(self, record: Record) -> tuple[Record, int]:
+        self.prepared_count += 1
         return record, 1
 
     async def store(self, takes: Sequence[Take[Record]]) -> None:
+        self.begun_count += 1
         await self.gate.wait()
         if self.failures:
             raise self.failures.pop(0)
@@ -173,7 +177,7 @@ async def test_an_error_before_or_after_the_commit_neither_loses_nor_doubles(
             fill(log, 2, first=2 * number)
             await asyncio.sleep(0.002)
         await until(lambda: len(sink.ledger.stored) >= 60)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # for what must not come twice
     assert len(sink.ledger.stored) == 60
     assert in_order(sink.ledger)
 
@@ -183,9 +187,9 @@ async def test_records_gather_while_a_transaction_runs(log: MemoryLog) -> None:
     sink.gate.clear()
     async with consuming(log, sink):
         fill(log, 1)
-        await asyncio.sleep(0.05)
+        await until(lambda: sink.begun_count == 1)
         fill(log, 40, first=1)
-        await asyncio.sleep(0.1)
+        await until(lambda: sink.prepared_count == 41)
         sink.gate.set()
         await until(lambda: len(sink.ledger.stored) == 41)
     assert sink.take_sizes == [1, 40]
@@ -221,7 +225,7 @@ async def test_a_fenced_transaction_starts_again_from_the_stored_offset(log: Mem
     sink.gate.clear()
     fill(log, 9)
     async with consuming(log, sink):
-        await asyncio.sleep(0.05)  # records in hand, transaction not begun
+        await until(lambda: sink.begun_count == 1)  # records in hand, nothing stored
         partition = log.partitions(TOPIC)[0]
         last = partition.records[-1]
         ledger.stored += [(0, record.offset, record.value) for record in partition.records]
@@ -307,7 +311,7 @@ async def test_leaving_waits_for_the_running_transaction(log: MemoryLog) -> None
     sink.gate.clear()
     fill(log, 10)
     async with consuming(log, sink) as loop:
-        await asyncio.sleep(0.05)
+        await until(lambda: sink.prepared_count == 10 and sink.begun_count == 1)
         leaving = asyncio.create_task(loop.leave([0, 1, 2]))
         await asyncio.sleep(0.02)
         assert not leaving.done()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from headwater_sdk import Client, HeadwaterHandler
+from headwater_sdk.clock import SystemClock
 from headwater_sdk.options import Event, Options, read_options
 from headwater_sdk.transport.post import Answer
 
@@ -31,6 +32,18 @@ class Gateway:
     def events(self) -> list[Event]:
         """Return all events that came."""
         return [event for body in self.bodies for event in body["events"]]
+
+
+class SteppingClock(SystemClock):
+    """A clock on which a quarter of a second passes between two looks at its monotonic time."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+
+    def monotonic(self) -> float:
+        """Return the time, a step later than before."""
+        self._looks += 1
+        return self._looks / 4
 
 
 class Watched:

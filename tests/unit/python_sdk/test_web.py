@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from headwater_sdk import HeadwaterMiddleware, HeadwaterWsgiMiddleware, current_trace_id
-from tests.unit.python_sdk.making import Watched
+from tests.unit.python_sdk.making import SteppingClock, Watched
 
 W3C = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -107,13 +107,14 @@ async def test_the_trace_id_is_read_or_made_and_answered(
 async def test_a_request_is_a_sample_of_its_route(
     watched: Watched, app: ASGIApp, path: str, template: str
 ) -> None:
+    watched.client.clock = SteppingClock()
     answer = await get(watched, app, path)
 
     [event] = watched.sent()
     assert (event["kind"], event["request_method"]) == ("request", "GET")
     assert event["request_path"] == template
     assert event["status_code"] == answer.status_code
-    assert event["duration_ms"] >= 0
+    assert event["duration_ms"] == 250
 
 
 @pytest.mark.parametrize(("path", "kind"), [("/fail", "LookupError"), ("/stream", "ValueError")])

@@ -8,7 +8,9 @@ import pytest
 from services.query.api.event_documents import ExceptionEntry, LogEventEntry, SampleEntry
 from services.query.api.log_documents import Entry, LogEntry
 from services.query.api.log_parameters import FILTER_PARAMETERS, PAGE_PARAMETERS
-from services.query.domain.log_filters import COLUMNS, RANGES, parse_log_query
+from services.query.domain.extra_values import extra_documents
+from services.query.domain.fields import COLUMNS
+from services.query.domain.log_filters import RANGES, parse_log_query
 from services.query.store.kinds import (
     EXCEPTION_EVENTS,
     LOG_EVENTS,
@@ -16,7 +18,6 @@ from services.query.store.kinds import (
     SAMPLE_EVENTS,
     Kind,
 )
-from services.query.store.log_conditions import extra_documents
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -13,7 +13,6 @@ from libs.common.clock import SystemClock
 from libs.common.events import BatchRecord, encode_batch
 from libs.common.events.records import BatchHeader
 from libs.common.ids import batch_key, milliseconds
-from libs.common.kafka.follower import Reach
 from libs.common.kafka.memory import MemoryRecord
 from libs.common.kafka.reader import LogUnavailable
 from libs.common.kafka.records import Record
@@ -61,19 +60,19 @@ class LogFollower:
         self._log = log
         self.positions: dict[int, int] = {}
 
-    async def start(self, since: datetime | None) -> Reach:
+    async def start(self, since: datetime | None) -> Mapping[int, int]:
         """Begin."""
         log = self._log
         if log.failures and log.failures[0] == "start":
             log.failures.popleft()
             raise LogUnavailable("away")
         log.started_count += 1
-        end = first = len(log.records)
+        first = len(log.records)
         if since is not None:
             moment = milliseconds(since)
-            first = next((r.offset for r in log.records if r.timestamp >= moment), end)
+            first = next((r.offset for r in log.records if r.timestamp >= moment), first)
         self.positions = {0: first}
-        return Reach({0: first}, {0: end})
+        return {0: first}
 
     async def poll(self, wait: timedelta, most: int) -> Sequence[Record]:
         """Return what is there."""

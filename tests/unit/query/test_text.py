@@ -1,8 +1,20 @@
 """What `text` means: the vectors that every reader of events has to agree with."""
 
+from dataclasses import dataclass
+
 import pytest
 
-from libs.common.text import fold_case, like_pattern, parse_text, text_matches
+from libs.common.text import fold_case, like_pattern, parse_text
+from services.query.domain.conditions import AllOf, Contains
+from services.query.domain.matching import Block
+
+
+@dataclass
+class Message:
+    """As much of an event as a search for text looks at."""
+
+    message: str
+
 
 PIECES: list[tuple[str, list[str]]] = [
     ("", []),
@@ -42,7 +54,8 @@ def test_pieces(text: str, pieces: list[str]) -> None:
 
 @pytest.mark.parametrize(("text", "message", "expected"), MATCHES)
 def test_matches(text: str, message: str, expected: bool) -> None:
-    assert text_matches(parse_text(text), message) is expected
+    pieces = tuple(Contains(piece) for piece in parse_text(text))
+    assert Block([Message(message)]).matches(AllOf(pieces)) == expected
 
 
 def test_specials_of_like_are_literal() -> None:

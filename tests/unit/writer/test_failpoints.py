@@ -1,5 +1,9 @@
 """The failpoint setting is checked at start, and silent unless set."""
 
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from services.writer.store.failpoints import STEPS, Failpoint
@@ -11,14 +15,25 @@ def test_nonsense_is_refused(text: str) -> None:
         Failpoint(text)
 
 
+def end_of(text: str, *reached: str) -> tuple[int, list[str]]:
+    """Run a process that reaches these steps; return how it ended and which it passed."""
+    code = (
+        "import sys; from services.writer.store.failpoints import Failpoint\n"
+        "point = Failpoint(sys.argv[1])\n"
+        "for step in sys.argv[2:]: point.reach(step); print(step, flush=True)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, text, *reached], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout.split()
+
+
 def test_unset_does_nothing() -> None:
-    unset = Failpoint("")
-    for step in STEPS:
-        unset.reach(step)
+    assert end_of("", *STEPS) == (0, list(STEPS))
 
 
 def test_only_its_own_step_counts() -> None:
-    later = Failpoint("before_commit:kill:2")
-    later.reach("after_commit")
-    later.reach("before_commit")
-    later.reach("after_claim")
+    passed = ["after_commit", "before_commit", "after_claim"]
+    assert end_of("before_commit:kill:2", *passed) == (0, passed)
+    ended = end_of("before_commit:kill:2", *passed, "before_commit", "after_commit")
+    assert ended == (-signal.SIGKILL, passed)

@@ -1,4 +1,4 @@
-"""ASGI middleware that the query service's API wears: headers, body limit, access log."""
+"""ASGI middleware around the API: security headers, body limit, access log."""
 
 from typing import Any
 
