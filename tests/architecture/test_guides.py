@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 from headwater.settings import StackSettings
+from libs.common.http.connections import STATUSES
 from libs.common.settings import CommonSettings
 from scripts.reference import settings_page
 from services.ingest.domain.errors import IngestError, UnknownDsn
@@ -58,7 +59,8 @@ def test_the_guide_names_every_refusal_with_its_status() -> None:
 
     # a wrong DSN is told in guide/sentry.md: its answer has no reason in it
     given = {(one.status, one.reason) for one in subclasses(IngestError) if one is not UnknownDsn}
-    assert told == given
+    of_connections = {(int(status), fault) for fault, status in STATUSES.items()}
+    assert told == given | of_connections
 
 
 def test_the_page_of_settings_has_all_that_a_class_reads() -> None:

@@ -20,6 +20,12 @@ from libs.common.telemetry.metrics import Metrics
 log = get_logger(__name__)
 
 Fault = Literal["head_too_large", "head_too_slow", "too_many_at_once", "silent"]
+STATUSES: dict[Fault, HTTPStatus] = {
+    "head_too_slow": HTTPStatus.REQUEST_TIMEOUT,
+    "too_many_at_once": HTTPStatus.TOO_MANY_REQUESTS,
+    "head_too_large": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+}
+"""What a connection hears before it is closed; one that never said anything hears nothing."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ class BoundedConnection(HttpToolsProtocol):
         elif self._overdue is None or self._overdue[0] is not self.scope:
             self._overdue = (self.scope, now)
         elif now - self._overdue[1] >= self._limits.time.total_seconds():
-            self._close("silent" if self.scope is None else "head_too_slow", 408)
+            self._close("silent" if self.scope is None else "head_too_slow")
 
     def _look(self, more_bytes: int) -> None:
         is_new = self._message is not self.scope
@@ -105,9 +111,9 @@ class BoundedConnection(HttpToolsProtocol):
         elif not (is_new and self.pipeline):  # else most of it was the requests before
             self._bytes += more_bytes
         if self._bytes > self._limits.size_bytes:
-            self._close("head_too_large", 431)
+            self._close("head_too_large")
         elif len(self.pipeline) > self._limits.waiting_count:
-            self._close("too_many_at_once", 429)
+            self._close("too_many_at_once")
 
     def _has_begun(self) -> bool:
         return self.scope is not None and "method" not in self.scope
@@ -118,13 +124,14 @@ class BoundedConnection(HttpToolsProtocol):
         # answered, and what comes is no next request: uvicorn's keep-alive time ended with it
         return self.cycle.response_complete and self.timeout_keep_alive_task is None
 
-    def _close(self, fault: Fault, status: int) -> None:
+    def _close(self, fault: Fault) -> None:
         if self.transport.is_closing():
             return
         self._faults.add(fault, self.client[0] if self.client else None)
+        status = STATUSES.get(fault)
         # while another answer is being written, a second one would become a part of it
-        if self._has_begun() and (self.cycle is None or self.cycle.response_complete):
-            problem = Problem(status, fault, retryable=status == HTTPStatus.REQUEST_TIMEOUT)
+        if status and self._has_begun() and (self.cycle is None or self.cycle.response_complete):
+            problem = Problem(status, fault, retryable=fault != "head_too_large")
             self.transport.write(_refusal(problem))
         self.transport.close()
 
