@@ -39,7 +39,7 @@ const from = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 /** Where the names stand that were chosen; to choose them takes minutes, so it is done by hand. */
 const NAMES = from("scripts/names.json");
-const ROUNDS = 6;
+const ROUNDS = 9;
 const isChoosing = process.argv.includes("--names");
 const chosen = JSON.parse(readFileSync(NAMES, "utf8"));
 

@@ -127,7 +127,9 @@ export function createClient(options, world, onClose) {
       target.addEventListener(type, act);
       undo.push(() => target.removeEventListener(type, act));
     };
-    listen(settings.capture || {}, on, (error, type = "Error") => log(ERROR, error, null, {}, type));
+    listen(settings.capture || {}, on, (error, type = "Error") =>
+      log(ERROR, error, null, {}, type),
+    );
     const leave = () => {
       leaving = 1;
       cut();
