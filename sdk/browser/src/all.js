@@ -2,4 +2,4 @@
 export { captureConsole, captureViolations } from "./capture.js";
 export { gzip } from "./gzip.js";
 export { init } from "./index.js";
-export { createFetch, instrumentFetch, instrumentXhr } from "./requests.js";
+export { createFetch, instrumentFetch, instrumentXhr, pathOf } from "./requests.js";

@@ -70,13 +70,14 @@ test("an application in TypeScript compiles against the package as it is packed"
        import { instrumentAxios } from "@headwater/browser/axios";
        import { captureConsole, captureViolations } from "@headwater/browser/capture";
        import { gzip } from "@headwater/browser/gzip";
-       import { createFetch, instrumentFetch, instrumentXhr } from "@headwater/browser/requests";
+       import { createFetch, instrumentFetch, instrumentXhr, pathOf } from "@headwater/browser/requests";
        const log: Log = init({ endpoint: "/batches", apiKey: "hw_a_b", level: "warn", gzip });
        log.child({ cart: 3 }).error("payment failed", new Error("x"));
        const undo: () => void = instrumentAxios({}, log);
        const traced: typeof fetch = createFetch(log);
        [instrumentFetch(log), instrumentXhr(log)].forEach((back: () => void) => back());
        [captureConsole(log), captureViolations(log)].forEach((back: () => void) => back());
+       log.request("GET", pathOf("/orders/7"), 200, 12.5);
        const isDone: Promise<boolean> = log.flush();
        // @ts-expect-error there is no such level
        init({ endpoint: "/batches", apiKey: "hw_a_b", level: "loud" });
