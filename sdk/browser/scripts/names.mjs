@@ -16,7 +16,7 @@ const LETTERS = [..."etrnaioulsfcdpyhbmgwvxkqjzOTNISRECLDUMPABFGWVHKYJXQZ_$"];
 /** Names of two letters that are words of the language. */
 const WORDS = ["as", "do", "if", "in", "of"];
 /** Names that are tried of each variable: those that stand between the same letters elsewhere. */
-const TRIES = 6;
+const TRIES = 12;
 const GRAM = 5;
 
 /**

@@ -127,16 +127,8 @@ export function createClient(options, world, onClose) {
       target.addEventListener(type, act);
       undo.push(() => target.removeEventListener(type, act));
     };
-    listen(
-      world,
-      settings.capture,
-      on,
-      (error, type = "Error") => log(ERROR, error, null, {}, type),
-      (level, [first, ...args]) => log(level, first, args.length ? { args } : null),
-      // What the page's policy keeps from us would be one more for each attempt to tell of it.
-      (directive, address) =>
-        address.startsWith(settings.endpoint) || log(2, `CSP ${directive}: ${address}`, null),
-      undo,
+    listen(settings.capture || {}, on, (error, type = "Error") =>
+      log(ERROR, error, null, {}, type),
     );
     const leave = () => {
       leaving = 1;
@@ -176,6 +168,7 @@ export function createClient(options, world, onClose) {
     const write = (level) => (message, context) => void log(level, message, context, bound);
     /** @type {Log} */
     const api = {
+      endpoint: settings.endpoint,
       debug: write(0),
       info: write(1),
       warn: write(2),
@@ -201,8 +194,7 @@ export function createClient(options, world, onClose) {
       traceId: () => session().trace_id,
       newTrace: () => session(true).trace_id,
       traceFor: (url) => (isTarget(url) ? session().trace_id : undefined),
-      request: (method, url, status, ms) =>
-        capture(0, readRequest(world.location, method, url, status, ms)),
+      request: (method, path, status, ms) => capture(0, readRequest(method, path, status, ms)),
       onClose: (end) => void undo.push(end),
       flush: async (timeoutMs) => (
         cut(),

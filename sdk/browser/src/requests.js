@@ -7,13 +7,23 @@ import { patch } from "./page/patch.js";
 /**
  * @typedef {object} Requests the part of the log that this needs
  * @property {(url: any) => string | undefined} traceFor
- * @property {(method: string, url: any, status: number, ms: number) => void} request
+ * @property {(method: string, path: string, status: number, ms: number) => void} request
  * @property {(end: () => void) => void} onClose
  *
  * @typedef {import("./types.js").World} World
  */
 
 const TRACE_HEADER = "X-Trace-Id";
+const NUMBERS_AND_IDS = /\/(\d+|[\da-f-]{16,})(?=\/|$)/gi;
+
+/**
+ * Return the path of an address as many requests share it, ids in it as `{id}`.
+ *
+ * @param {any} url
+ * @param {World} [world]
+ */
+export const pathOf = (url, { location } = globalThis) =>
+  new URL(url, location.href).pathname.replace(NUMBERS_AND_IDS, "/{id}");
 
 /**
  * Return a fetch that sends the trace id along and measures the time to the answer's head. To the
@@ -41,10 +51,11 @@ export function createFetch(log, world = globalThis, original = world.fetch) {
           get: (_, name) => (name === "headers" ? headers : init[name]),
         });
         const method = init.method || request.method || "GET";
+        const path = pathOf(url, world);
         const began = world.performance.now();
         answer = original.call(world, input, traced);
         const done = ({ status = 0 }) =>
-          log.request(method, url, status, world.performance.now() - began);
+          log.request(method, path, status, world.performance.now() - began);
         answer.then(done, done);
       }
     } catch {
@@ -86,9 +97,10 @@ export const instrumentXhr = (log, world = globalThis) =>
       send() {
         const { method, url, trace, hasTrace } = seen.get(this);
         if (!trace) return;
+        const path = pathOf(url, world);
         const began = world.performance.now();
         this.addEventListener("loadend", () =>
-          request(method, url, this.status, world.performance.now() - began),
+          request(method, path, this.status, world.performance.now() - began),
         );
         if (!hasTrace) this.setRequestHeader(TRACE_HEADER, trace);
       },

@@ -37,13 +37,13 @@
  * @property {{maxBytes?: number, maxAgeMs?: number, storage?: Storage} | false} [offline]
  * @property {string | RegExp | (string | RegExp)[]} [propagateTo] other origins that get the trace
  *   id, by the beginning of their address or by pattern
- * @property {{errors?: boolean, rejections?: boolean, console?: boolean, csp?: boolean}} [capture]
- *   console and violations of the page's content security policy only where it is asked for
+ * @property {{errors?: boolean, rejections?: boolean}} [capture] what of the page is captured; all
  * @property {RedactOptions} [redact]
  * @property {(event: Event) => Event | null | void} [beforeSend] change an event, or drop it by `null`
  * @property {(problem: Problem) => void} [onError]
  * @property {boolean} [keepalive] requests outlive the page; true
- * @property {boolean} [gzip] compress what is larger than 1 kB; false
+ * @property {(body: string) => Promise<Blob | undefined>} [gzip] compresses what is sent: the one of
+ *   `@headwater/browser/gzip`; nothing does
  *
  * @typedef {object} Resolved
  * @property {string} project part of the keys in storage
@@ -76,6 +76,7 @@
  * @typedef {(message: unknown, context?: unknown) => void} Write
  *
  * @typedef {object} Log no call of it ever throws or rejects
+ * @property {string} endpoint as the page gave it
  * @property {Write} debug
  * @property {Write} info
  * @property {Write} warn
@@ -88,8 +89,8 @@
  * @property {() => string} traceId
  * @property {() => string} newTrace
  * @property {(url: unknown) => string | undefined} traceFor the trace id, for an address that may get it
- * @property {(method: string, url: unknown, status: number, ms: number) => void} request how long a
- *   request of the page took, status 0 where no answer came
+ * @property {(method: string, path: string, status: number, ms: number) => void} request how long a
+ *   request of the page took, by the path that many share (`/orders/{id}`), status 0 where no answer came
  * @property {(timeoutMs?: number) => Promise<boolean>} flush whether all was sent in that time
  * @property {(timeoutMs?: number) => Promise<boolean>} close
  * @property {(end: () => void) => void} onClose called by `close`

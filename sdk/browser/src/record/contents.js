@@ -6,8 +6,6 @@ import { encode } from "./plain.js";
 /** @typedef {import("./plain.js").Plain} Plain */
 /** @typedef {(plain: Plain) => [event: Event, key?: string]} Read what makes the event; it repeats another of the same key */
 
-const NUMBERS_AND_IDS = /\/(\d+|[\da-f-]{16,})(?=\/|$)/gi;
-
 /**
  * Read what the page logged or threw.
  *
@@ -38,19 +36,18 @@ export const readLog = (request_path, message, context, more, type) => (safe) =>
 };
 
 /**
- * Read how long a request of the page took; ids in its path become `{id}`.
+ * Read how long a request of the page took.
  *
- * @param {Location} location
- * @param {string} method @param {any} url @param {number} status_code @param {number} ms
+ * @param {string} method @param {string} path @param {number} status_code @param {number} ms
  * @returns {Read}
  */
 export const readRequest =
-  ({ href }, method, url, status_code, ms) =>
+  (method, path, status_code, ms) =>
   ({ textOf }) => [
     {
       kind: "request",
       request_method: textOf(method, 32).toUpperCase(),
-      request_path: textOf(new URL(url, href).pathname.replace(NUMBERS_AND_IDS, "/{id}"), 1024),
+      request_path: textOf(path, 1024),
       status_code,
       duration_ms: Math.max(0, Math.round(ms * 10) / 10),
       extra_data: {},

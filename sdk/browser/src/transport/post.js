@@ -4,7 +4,6 @@ const TIMEOUT_MS = 1e4;
 const LONGEST_WAIT_MS = 36e5;
 /** Bytes that may be under way in requests that outlive the page; the browser's limit is 64 KiB. */
 const KEEPALIVE_BYTES = 60 * 1024;
-const GZIP_FROM_BYTES = 1024;
 
 /**
  * @typedef {object} Answer
@@ -52,20 +51,21 @@ export function createPost(world, settings, fetch) {
       const held = outlives ? bytes : 0;
       flying += held;
       try {
-        /** @type {Record<string, string>} */
-        const sent = { "Content-Type": "text/plain" };
-        /** @type {string | Blob} */
-        let content = body;
         // Never on the way out: compressing takes time that a page which ends does not have.
-        if (settings.gzip && !leaving && bytes > GZIP_FROM_BYTES && world.CompressionStream) {
-          const stream = new Blob([body]).stream().pipeThrough(new world.CompressionStream("gzip"));
-          content = await new Response(stream).blob();
-          sent["Content-Encoding"] = "gzip";
-        }
+        const packed =
+          settings.gzip &&
+          !leaving &&
+          (await Promise.resolve(body)
+            .then(settings.gzip)
+            .catch(() => {}));
+        const content = packed || body;
         const response = await fetch(address(), {
           method: "POST",
           body: content,
-          headers: sent,
+          headers: {
+            "Content-Type": "text/plain",
+            ...(content !== body && { "Content-Encoding": "gzip" }),
+          },
           signal: controller.signal,
           keepalive: outlives,
         });

@@ -10,18 +10,20 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 
-const CORE_BYTES = 10_000;
-const REQUESTS_BYTES = 800;
-const AXIOS_BYTES = 500;
+const BYTES = {
+  "headwater.js": 9216,
+  "requests.js": 800,
+  "capture.js": 550,
+  "gzip.js": 200,
+  "axios.js": 500,
+};
 
 const from = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-const gzipped = (name) => gzipSync(readFileSync(from(`dist/${name}`)), { level: 9 }).length;
-
 test("the core and what is loaded beside it keep within their size", () => {
-  assert.ok(gzipped("headwater.js") < CORE_BYTES, `core: ${gzipped("headwater.js")} bytes`);
-  const requests = gzipped("requests.js");
-  assert.ok(requests <= REQUESTS_BYTES, `fetch and XHR: ${requests} bytes`);
-  assert.ok(gzipped("axios.js") <= AXIOS_BYTES, `Axios adapter: ${gzipped("axios.js")} bytes`);
+  for (const [name, most] of Object.entries(BYTES)) {
+    const { length } = gzipSync(readFileSync(from(`dist/${name}`)), { level: 9 });
+    assert.ok(length <= most, `${name}: ${length} bytes`);
+  }
 });
 
 test("the package holds what users need and nothing else", () => {
@@ -35,10 +37,14 @@ test("the package holds what users need and nothing else", () => {
     "LICENSE",
     "README.md",
     "dist/axios.js",
+    "dist/capture.js",
+    "dist/gzip.js",
     "dist/headwater.iife.js",
     "dist/headwater.js",
     "dist/requests.js",
     "dist/types/axios.d.ts",
+    "dist/types/capture.d.ts",
+    "dist/types/gzip.d.ts",
     "dist/types/index.d.ts",
     "dist/types/requests.d.ts",
     "dist/types/types.d.ts",
@@ -62,12 +68,16 @@ test("an application in TypeScript compiles against the package as it is packed"
       join(folder, "use.ts"),
       `import { init, type Log } from "@headwater/browser";
        import { instrumentAxios } from "@headwater/browser/axios";
-       import { createFetch, instrumentFetch, instrumentXhr } from "@headwater/browser/requests";
-       const log: Log = init({ endpoint: "/batches", apiKey: "hw_a_b", level: "warn" });
+       import { captureConsole, captureViolations } from "@headwater/browser/capture";
+       import { gzip } from "@headwater/browser/gzip";
+       import { createFetch, instrumentFetch, instrumentXhr, pathOf } from "@headwater/browser/requests";
+       const log: Log = init({ endpoint: "/batches", apiKey: "hw_a_b", level: "warn", gzip });
        log.child({ cart: 3 }).error("payment failed", new Error("x"));
        const undo: () => void = instrumentAxios({}, log);
        const traced: typeof fetch = createFetch(log);
        [instrumentFetch(log), instrumentXhr(log)].forEach((back: () => void) => back());
+       [captureConsole(log), captureViolations(log)].forEach((back: () => void) => back());
+       log.request("GET", pathOf("/orders/7"), 200, 12.5);
        const isDone: Promise<boolean> = log.flush();
        // @ts-expect-error there is no such level
        init({ endpoint: "/batches", apiKey: "hw_a_b", level: "loud" });
@@ -96,16 +106,19 @@ test("no dependency at run time", () => {
 
 test("importing does nothing; init is there, in both builds", async () => {
   const before = Reflect.ownKeys(globalThis);
-  const core = await import(pathToFileURL(from("dist/headwater.js")));
-  const requests = await import(pathToFileURL(from("dist/requests.js")));
-  const axios = await import(pathToFileURL(from("dist/axios.js")));
+  const inModules = await Promise.all(
+    Object.keys(BYTES).map((name) => import(pathToFileURL(from(`dist/${name}`)))),
+  );
   assert.deepEqual(Reflect.ownKeys(globalThis), before);
-  assert.deepEqual([Object.keys(core), Object.keys(axios)], [["init"], ["instrumentAxios"]]);
-  const measuring = ["createFetch", "instrumentFetch", "instrumentXhr"];
-  assert.deepEqual(Object.keys(requests), measuring);
+  const measuring = ["createFetch", "instrumentFetch", "instrumentXhr", "pathOf"];
+  const capturing = ["captureConsole", "captureViolations"];
+  assert.deepEqual(
+    inModules.map((one) => Object.keys(one)),
+    [["init"], measuring, capturing, ["gzip"], ["instrumentAxios"]],
+  );
   const script = readFileSync(from("dist/headwater.iife.js"), "utf8");
   assert.deepEqual(
     Object.keys(runInNewContext(`${script}; Headwater`)).sort(),
-    [...measuring, "init"].sort(),
+    [...capturing, ...measuring, "gzip", "init"].sort(),
   );
 });

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { createClient } from "../../src/client.js";
+import { gzip } from "../../src/gzip.js";
 import { OPTIONS, createWorld, isBalanced } from "../world.js";
 
 const start = (options) => {
@@ -152,7 +153,7 @@ test("rejected events of an accepted batch are counted as lost", async () => {
 });
 
 test("a body larger than 1 kB is gzipped where the page asks for it", async () => {
-  const { log, requests, tick } = start({ gzip: true });
+  const { log, requests, tick } = start({ gzip });
   log.info("x".repeat(3000));
   await tick(5000);
   // The one thing here that takes real time.
@@ -162,4 +163,23 @@ test("a body larger than 1 kB is gzipped where the page asks for it", async () =
   log.info("small");
   await tick(5000);
   assert.equal(requests[1].headers["Content-Encoding"], undefined);
+});
+
+test("what the page cannot compress goes out as it is", async () => {
+  const ways = [
+    (body) => gzip(body, {}), // a browser without CompressionStream
+    () => Promise.reject(new Error("out of memory")),
+    () => {
+      throw new Error("its own failure");
+    },
+    true,
+  ];
+  for (const way of ways) {
+    const { log, requests, tick } = start({ gzip: way });
+    log.info("x".repeat(3000));
+    await tick(5000);
+    assert.equal(requests[0].headers["Content-Encoding"], undefined);
+    assert.equal(JSON.parse(requests[0].body).events[0].message.length, 3000);
+    assert.equal(log.stats().sent, 1);
+  }
 });

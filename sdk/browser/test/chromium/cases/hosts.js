@@ -94,7 +94,8 @@ export const cases = [
       };
       const page = await lab.visit({
         headers,
-        init: "{ flushMs: 30, capture: { console: true, csp: true } }",
+        init: "{ flushMs: 30 }",
+        script: "Headwater.captureConsole(log); Headwater.captureViolations(log);",
         head: `<script>
           window.violations = 0;
           addEventListener("securitypolicyviolation", ({ effectiveDirective }) => {
@@ -135,7 +136,7 @@ export const cases = [
         headers: { "content-security-policy": policy.join("; ") },
         body: `<script src="/headwater.iife.js"></script><script src="/start.js"></script>`,
       });
-      const start = `window.log = Headwater.init(${lab.options("{ flushMs: 50, gzip: true }")}); window.Headwater.instrumentFetch(log);`;
+      const start = `window.log = Headwater.init(${lab.options("{ flushMs: 50, gzip: Headwater.gzip }")}); window.Headwater.instrumentFetch(log);`;
       lab.site.pages.set("/start.js", {
         html: start,
         headers: { "content-type": "text/javascript" },

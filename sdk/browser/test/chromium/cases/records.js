@@ -168,7 +168,8 @@ export const cases = [
       const page = await lab.visit({
         path: "/account",
         head: `<script src="/axios.js"></script>`,
-        init: `{ flushMs: 60_000, batchSize: 100, capture: { console: true },
+        script: "Headwater.captureConsole(log);",
+        init: `{ flushMs: 60_000, batchSize: 100,
           beforeSend(event) { event.extra_data.added = { password: ${JSON.stringify(SECRETS.password)} }; } }`,
       });
       await lab.setOffline(true);
