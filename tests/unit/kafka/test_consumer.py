@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from libs.common.clock import SystemClock
+from libs.common.clock import SettableClock, SystemClock
 from libs.common.db.offsets import StoredOffset
 from libs.common.kafka.consumer import ConsumerLoop, Fenced, LoopLimits, Overtaken, Stalled
 from libs.common.kafka.memory import MemoryLog, MemoryReader
@@ -38,6 +38,9 @@ class Ledger:
         return [value for _, _, value in self.stored]
 
 
+FAILURE_TAKES = timedelta(seconds=10)
+
+
 class LedgerSink:
     """A sink with the compare-and-set of the real one, that can be made to fail."""
 
@@ -52,6 +55,8 @@ class LedgerSink:
         self.take_sizes: list[int] = []
         self.prepared_count = 0
         self.begun_count = 0
+        self.clock: SettableClock | None = None
+        """Moves on with each failure; without it the machine's own is used."""
 
     async def read_offsets(self, partitions: Collection[int]) -> dict[int, StoredOffset]:
         return {p: self.ledger.offsets[p] for p in partitions if p in self.ledger.offsets}
@@ -74,6 +79,8 @@ class LedgerSink:
         self.begun_count += 1
         await self.gate.wait()
         if self.failures:
+            if self.clock is not None:
+                self.clock.move_to(self.clock.now() + FAILURE_TAKES)
             raise self.failures.pop(0)
         for take in takes:
             held = self.ledger.offsets[take.partition]
@@ -101,7 +108,7 @@ class LedgerSink:
 async def consuming(
     log: MemoryLog, sink: LedgerSink, limits: LoopLimits = QUICK
 ) -> AsyncIterator[ConsumerLoop[Record]]:
-    clock = SystemClock()
+    clock = sink.clock or SystemClock()
     reader = MemoryReader(log, TOPIC)
     loop: ConsumerLoop[Record] = ConsumerLoop(reader, sink, clock, LoopWatch(clock), limits)
     await reader.start(loop.leave)
@@ -359,26 +366,33 @@ class Faulty(Exception):
     """A mistake in our own code."""
 
 
-STALLING = replace(QUICK, stall=timedelta(milliseconds=300))
+STALLING = replace(QUICK, stall=timedelta(seconds=60))
+
+
+@pytest.fixture
+def failing() -> LedgerSink:
+    """A sink by whose failures alone time passes: how busy the machine is makes no stall."""
+    sink = LedgerSink(Ledger())
+    sink.clock = SettableClock(datetime(2026, 11, 26, tzinfo=UTC))
+    return sink
 
 
 async def test_a_fault_of_ours_that_stays_ends_the_loop_and_is_told_whole(
-    log: MemoryLog,
+    log: MemoryLog, failing: LedgerSink
 ) -> None:
     fill(log, 10)
     fault = Faulty("this line is wrong")
-    sink = LedgerSink(Ledger())
-    sink.failures += [fault] * 10_000
-    clock = SystemClock()
+    failing.failures += [fault] * 10_000
+    clock = failing.clock or SystemClock()
     reader = MemoryReader(log, TOPIC)
-    loop: ConsumerLoop[Record] = ConsumerLoop(reader, sink, clock, LoopWatch(clock), STALLING)
+    loop: ConsumerLoop[Record] = ConsumerLoop(reader, failing, clock, LoopWatch(clock), STALLING)
     await reader.start(loop.leave)
     with capture_logs() as told, pytest.raises(Stalled, match="each try has failed"):
         await asyncio.wait_for(loop.run(asyncio.Event(), log.cluster_id), 20)
     faults = [line for line in told if "fault of ours" in line["event"]]
     assert {line["log_level"] for line in faults} == {"error"}
     assert all(line["exc_info"] is fault for line in faults)
-    assert not sink.ledger.stored
+    assert not failing.ledger.stored
 
 
 @pytest.mark.parametrize(
@@ -387,31 +401,29 @@ async def test_a_fault_of_ours_that_stays_ends_the_loop_and_is_told_whole(
     ids=["connection", "time", "sqlstate"],
 )
 async def test_an_outage_of_the_database_is_waited_out_however_long(
-    log: MemoryLog, error: Exception
+    log: MemoryLog, error: Exception, failing: LedgerSink
 ) -> None:
     fill(log, 10)
-    sink = LedgerSink(Ledger())
-    sink.failures += [error] * 100  # each followed by a delay: several stalls together
-    async with consuming(log, sink, STALLING):
-        await until(lambda: len(sink.ledger.stored) == 10, seconds=30)
-    assert in_order(sink.ledger)
+    failing.failures += [error] * 100  # several stalls together
+    async with consuming(log, failing, STALLING):
+        await until(lambda: len(failing.ledger.stored) == 10, seconds=30)
+    assert in_order(failing.ledger)
 
 
-async def test_faults_between_which_something_is_stored_do_not_add_up(log: MemoryLog) -> None:
-    sink = LedgerSink(Ledger())
-    async with consuming(log, sink, STALLING):
+async def test_faults_between_which_something_is_stored_do_not_add_up(
+    log: MemoryLog, failing: LedgerSink
+) -> None:
+    async with consuming(log, failing, STALLING):
         for number in range(20):  # together they take longer than a stall
-            sink.failures += [Faulty("now and then"), Overtaken("merged")]
+            failing.failures += [Faulty("now and then"), Overtaken("merged")]
             fill(log, 3, first=3 * number)
-            await until(lambda: len(sink.ledger.stored) == log_size(log))
-            await asyncio.sleep(0.02)
-    assert in_order(sink.ledger)
+            await until(lambda: len(failing.ledger.stored) == log_size(log))
+    assert in_order(failing.ledger)
 
 
-async def test_an_outage_in_between_forgives_a_fault(log: MemoryLog) -> None:
+async def test_an_outage_in_between_forgives_a_fault(log: MemoryLog, failing: LedgerSink) -> None:
     fill(log, 10)
-    sink = LedgerSink(Ledger())
     # what a driver makes of a connection that ends while it is used
-    sink.failures += [RuntimeError("the handler is closed"), *[OSError("away")] * 5] * 20
-    async with consuming(log, sink, STALLING):
-        await until(lambda: len(sink.ledger.stored) == 10, seconds=30)
+    failing.failures += [RuntimeError("the handler is closed"), *[OSError("away")] * 5] * 20
+    async with consuming(log, failing, STALLING):
+        await until(lambda: len(failing.ledger.stored) == 10, seconds=30)
