@@ -114,6 +114,7 @@ async def measure(home: Path, *, row_count: int) -> list[Figure]:
             await stock.seal(house.database_url, SettableClock(now))
             await stock.summarise(connection)
             await connection.execute("ANALYZE")
+            await connection.execute("CHECKPOINT")  # else it comes while the first ones are asked
             await house.start("query", "services.query")
             asker = await Asker.connect(house.services["query"].port, house.token)
             searcher = Searcher(asker, connection, parts[0].bounds.lower)
