@@ -12,7 +12,7 @@ status = error
 appender.out.type = Console
 appender.out.name = out
 appender.out.layout.type = PatternLayout
-appender.out.layout.pattern = %d{yyyy-MM-dd'T'HH:mm:ss,SSSXXX} %p %m (%c{1})%n%throwable
+appender.out.layout.pattern = %d{ISO8601_OFFSET_DATE_TIME_HHCMM} %p %m (%c{1})%n%throwable
 rootLogger.level = info
 rootLogger.appenderRef.out.ref = out
 # Prints 300 lines of settings on every start.

@@ -48,11 +48,12 @@ class Failures:
         delay: timedelta = min(self._most_delay, self._first_delay * 2 ** min(self._count, 10))
         self._count += 1
         told = {"error": repr(error), "delay_s": delay.total_seconds()}
-        if is_outage(error) or isinstance(error, Overtaken):
+        is_away = is_outage(error)
+        if is_away or isinstance(error, Overtaken):
             log.warning("not stored, trying again", **told)
         else:
             log.error("not stored for a fault of ours, trying again", **told, exc_info=error)
-        if is_outage(error):
+        if is_away:
             self._latest = -math.inf
             return delay
         stall_s = self._stall.total_seconds()

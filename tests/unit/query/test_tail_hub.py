@@ -20,7 +20,7 @@ from services.query.consumer import TailHub, TailLimits, Watching
 from services.query.domain.conditions import ALWAYS, Contains
 from services.query.domain.errors import TailUnavailable
 from services.query.domain.tail import TailAsk
-from services.query.domain.tail_marks import decode_mark
+from services.query.domain.tail_marks import Mark, decode_mark
 from tests.integration.query.tailing import log_row
 
 QUICK = TailLimits(
@@ -162,13 +162,17 @@ async def test_a_flood_is_jumped_over_and_told() -> None:
     await hub.close()
 
 
+async def place_behind_one(log: Log, watching: Watching) -> Mark:
+    """Show one event; return the place that its watcher may come back to."""
+    log.append("seen")
+    made = await shown(watching, '"seen"')
+    return decode_mark(made.rpartition("id: ")[2].partition("\n")[0])
+
+
 async def test_who_comes_back_is_shown_all_however_much_it_is() -> None:
     log = Log()
     first = hub_over(log)
-    watching = await first.watch(ASK)
-    log.append("seen")
-    made = await shown(watching, '"seen"')
-    mark = decode_mark(made.rpartition("id: ")[2].partition("\n")[0])
+    mark = await place_behind_one(log, await first.watch(ASK))
     await first.close()
     for number in range(200):
         log.append(f"missed {number}")
@@ -184,9 +188,7 @@ async def test_no_place_is_told_before_all_that_was_missed_is_looked_at() -> Non
     log = Log()
     hub = hub_over(log)
     everything = await hub.watch(ASK)
-    log.append("seen")
-    made = await shown(everything, '"seen"')
-    mark = decode_mark(made.rpartition("id: ")[2].partition("\n")[0])
+    mark = await place_behind_one(log, everything)
     for number in range(50):
         log.append(f"hay {number}")
     log.append("needle")
